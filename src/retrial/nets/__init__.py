@@ -1,0 +1,1 @@
+"""Networks: from scratch in NumPy, and torch modules."""

@@ -1,0 +1,17 @@
+"""Stage: the verdicts of one family, from its records and the ledger."""
+
+import sys
+
+from retrial.errors import RetrialError, reported
+from retrial.verdicts import write_family
+
+
+@reported
+def main() -> None:
+    if len(sys.argv) != 2:
+        raise RetrialError("usage: python stages/judge.py FAMILY")
+    write_family(sys.argv[1])
+
+
+if __name__ == "__main__":
+    main()

@@ -8,8 +8,8 @@ export PYTHONUNBUFFERED := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 digest = $(shell cat $(1) | $(PYTHON) -c "import hashlib,sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest()[:16])")
-STUDY_READY := .venv/.study-$(call digest,requirements.lock pyproject.toml)
-TEST_READY  := .venv/.test-$(call digest,requirements.lock pyproject.toml requirements-dev.lock)
+STUDY_READY := .venv/.study-$(call digest,requirements.lock)
+TEST_READY  := .venv/.test-$(call digest,requirements.lock requirements-dev.lock)
 
 .PHONY: study test ui lock
 

@@ -243,7 +243,11 @@ def _explain(claim: Claim, outcome: Outcome, records: Records) -> Outcome:
     else:
         printed = parse_printed(claim.printed)
         gives = explained(
-            printed.value, _runs(claim, records), faulty, printed.decimals
+            printed.value,
+            _runs(claim, records),
+            faulty,
+            printed.decimals,
+            claim.evidence.deterministic,
         ).explained
     if not gives:
         return replace(outcome, reason=f"{outcome.reason}; {claim.fault} does not explain it")

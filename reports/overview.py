@@ -1,0 +1,132 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation: {extension: .py, format_name: percent}
+# ---
+
+# %% tags=["parameters"]
+profile = "quick"
+results = "data/results"
+raw = "data/raw"
+families = ["scratch_grid", "kernels", "shift"]
+total = 0
+
+# %%
+from collections import Counter
+from pathlib import Path
+
+from retrial.report import figures as fig
+from retrial.report.numbers import counted
+from retrial.report.show import headlines, say, verdicts
+from retrial.report.tables import VERDICTS, verdict_table
+
+rows = verdicts(Path(results), families)
+heads = headlines(rows)
+found = Counter(row["verdict"] for row in heads)
+reports = sorted({row["report"] for row in rows})
+
+# %% [markdown]
+# # Overview
+#
+# ## What this is
+#
+# Reports of machine-learning experiments print numbers, and sentences that those numbers are to
+# support. This study runs the experiments again, from pinned data and over many seeds, and gives
+# each printed number and each printed sentence that can be tested a verdict, with an interval and
+# with the record behind it. What a report leaves unsaid is chosen once for a whole table, by a
+# recorded search, and stands with every verdict that leans on it.
+
+# %%
+if profile == "paper":
+    budget = "It runs every protocol as its report states it."
+else:
+    budget = (
+        "It spends less than the protocols ask for: a claim whose protocol it cuts short can "
+        "only be inconclusive, with the reason *budget*."
+    )
+say(
+    f"This is the report of the profile **{profile}**. {budget}",
+    f"It judges {counted(len(rows), 'rows of the verdict table')} of "
+    f"{counted(total, 'claims that were read out of the reports')} claims, from "
+    f"{counted(len(reports), 'reports with a verdict: ' + ' '.join(reports))} reports.",
+)
+
+# %% [markdown]
+# ## Verdicts
+
+# %%
+say(
+    "Of these, "
+    + ", ".join(
+        f"{counted(found[name], f'verdicts {name}, a curve counted once')} {name}"
+        for name in VERDICTS
+        if found[name]
+    )
+    + "."
+)
+
+# %%
+groups = {
+    "family": {
+        f"{family.replace('_', ' ')}": Counter(r["verdict"] for r in heads if r["family"] == family)
+        for family in families
+    },
+    "kind": {
+        kind: Counter(r["verdict"] for r in heads if r["kind"] == kind)
+        for kind in sorted({r["kind"] for r in heads})
+    },
+}
+sizes = [len(group) for group in groups.values()]
+figure, axes = fig.canvas(
+    0.9 + 0.3 * sum(sizes), 2, 1, gridspec_kw={"height_ratios": sizes}, sharex=True
+)
+for ax, (name, group) in zip(axes[:, 0], groups.items(), strict=True):
+    fig.stacked_counts(ax, group)
+    ax.set_ylabel(f"by {name}")
+axes[1, 0].set_xlabel(f"claims (n = {len(heads)} of {total})")
+figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+say(
+    fig.saved(
+        figure,
+        "verdicts",
+        f"Verdicts by family and by kind of claim, {counted(len(heads), 'claims judged')} of "
+        f"{counted(total, 'claims in all')}.",
+        "Stacked bars of verdict counts: "
+        + "; ".join(
+            f"{family}: " + ", ".join(f"{n} {v}" for v, n in sorted(counts.items()))
+            for family, counts in groups["family"].items()
+        ),
+    )
+)
+
+# %% [markdown]
+# ## How a claim is judged
+#
+# Two questions are kept apart: is our mean close enough to the printed number to matter, and is
+# the printed number implausible as one run of the experiment? Everything was fixed before a run.
+#
+# reproduced
+# :   The equivalence interval lies within the margin, or the claimed order or test holds. Absence
+#     of significance is never enough.
+#
+# contradicted
+# :   The interval lies outside the margin, and the printed number is no plausible single run.
+#
+# explained
+# :   Contradicted, and one named fault, put back as a change of the right computation, gives the
+#     printed number.
+#
+# impossible
+# :   It cannot be as printed, by arithmetic alone.
+#
+# inconclusive
+# :   The runs do not decide, with the number of seeds that would, or *budget*; a *lottery* is one
+#     draw of a wide distribution.
+#
+# untestable
+# :   What a test would need is lost.
+#
+# ## All claims {#verdicts}
+
+# %%
+say(verdict_table(rows))

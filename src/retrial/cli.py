@@ -1,0 +1,389 @@
+"""The `retrial` command: thin, each subcommand's work stands in a module of its own.
+
+Modules are imported where they are used, so that `--help` answers at once.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import click
+
+import retrial
+from retrial.errors import DEBUG_VARIABLE, RetrialError, reported
+
+P = ParamSpec("P")
+T = TypeVar("T")
+VERDICTS = ("reproduced", "contradicted", "explained", "impossible", "inconclusive", "untestable")
+EXISTING = click.Path(exists=True, path_type=Path, resolve_path=True)
+
+
+def in_project(command: Callable[P, T]) -> Callable[P, T]:
+    """Run a command in the root of the project around the working folder."""
+
+    @wraps(command)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+        start = Path.cwd()
+        for folder in (start, *start.parents):
+            if (folder / "params.yaml").exists() and (folder / "claims").is_dir():
+                os.chdir(folder)
+                return command(*args, **kwargs)
+        raise RetrialError(f"{start}: not inside a Retrial project, expected params.yaml, claims/")
+
+    return wrapper
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(retrial.__version__, prog_name="retrial")
+def cli(debug: bool) -> None:
+    """Put printed machine-learning results on trial again.
+
+    Retrial re-runs the experiments of some reports from pinned data, over many seeds, and gives
+    each printed number and sentence (a "claim") a verdict. `make study` does it all; the
+    commands here look at what came out, run parts of it, and check it.
+
+    \b
+    First steps:
+      retrial verdicts                 what came out, with the published verdicts beside it
+      retrial show 000-6.2-linear      one claim: its quote, numbers and reason
+      retrial diff                     after you changed params.yaml and ran `dvc repro`
+    """
+    if debug:
+        os.environ[DEBUG_VARIABLE] = "1"
+
+
+@cli.command()
+@click.option("--family", help="Only claims of this family of experiments.")
+@click.option("--verdict", type=click.Choice(VERDICTS), help="Only claims with this verdict.")
+@in_project
+def verdicts(family: str | None, verdict: str | None) -> None:
+    """List the verdicts of the last run beside the published ones."""
+    rows, published = verdict_tables()
+    chosen = [
+        row
+        for row in (rows or published).values()
+        if family in (None, row["family"]) and verdict in (None, row["verdict"])
+    ]
+    if not chosen:
+        families = ", ".join(sorted({row["family"] for row in (rows or published).values()}))
+        raise RetrialError(f"no such verdict; there are the families {families}")
+    head = ("claim", "verdict", "published", "printed", "measured", "interval", "n")
+    lines = [
+        (
+            row["id"],
+            row["verdict"] if rows else "–",
+            published.get(row["id"], {}).get("verdict", "–"),
+            row["printed"] or "–",
+            short(row["measured"]),
+            f"{short(row['low'])} … {short(row['high'])}" if row["low"] or row["high"] else "–",
+            row["n"] or "–",
+        )
+        for row in chosen
+    ]
+    for line in columns([head, *lines]):
+        click.echo(line)
+    counts = {name: sum(row["verdict"] == name for row in chosen) for name in VERDICTS}
+    shown = ", ".join(f"{n} {name}" for name, n in counts.items() if n)
+    profiles = ", ".join(sorted({row["profile"] for row in chosen}))
+    click.echo(f"{len(chosen)} claims, profile {profiles}: {shown}")
+    if not rows:
+        click.echo("Nothing was run here yet: these are the published verdicts. Try `make study`.")
+
+
+@cli.command()
+@click.argument("claim_id")
+@in_project
+def show(claim_id: str) -> None:
+    """Show one claim: quote, numbers, verdict, reason, records."""
+    from retrial.ledger import find, load_claims
+    from retrial.verdicts import VERDICTS as FOLDER
+    from retrial.verdicts import read_rows
+
+    claim = find(load_claims(), claim_id)
+    path = FOLDER / f"{claim.family}.json"
+    rows = read_rows(path) if path.exists() else []
+    row = next((row for row in rows if row["id"] == claim_id), None)
+    _, published = verdict_tables(needed=False)
+    content = row or {**claim.model_dump(mode="json"), "verdict": "(not run here yet)"}
+    fields = [
+        ("claim", claim.id),
+        ("where", f"report {claim.report}, {claim.where}"),
+        ("quote", f"“{claim.quote}”"),
+        ("rendering", claim.rendering),
+        ("statement", claim.statement),
+        ("printed", f"{claim.printed} {claim.unit}".strip()),
+        ("verdict", content["verdict"]),
+        ("published", published.get(claim_id, {}).get("verdict", "–")),
+        ("measured", with_interval(content)),
+        ("reason", content.get("reason", "")),
+        ("margin", _margin(content, claim.margin_reason)),
+        ("fault", content.get("fault") or ""),
+        ("assumes", "; ".join(claim.assumes)),
+        ("fitted", "; ".join(claim.fitted)),
+        ("evidence", _evidence(content["evidence"])),
+        ("profile", content.get("profile", "")),
+        ("stage", f"{content['stage']}, inputs {content['inputs_md5']}" if row else ""),
+        ("trials", " ".join(one[:12] for one in content.get("fingerprints", ()))),
+    ]
+    for name, text in fields:
+        if text:
+            click.echo(f"{name:<10} {text}")
+
+
+@cli.command()
+@click.argument("claim_id")
+@click.pass_context
+def run(context: click.Context, claim_id: str) -> None:
+    """Run only the stages that one claim needs, then show it."""
+    _run_claim(claim_id)
+    context.invoke(show, claim_id=claim_id)
+
+
+@in_project
+def _run_claim(claim_id: str) -> None:
+    from retrial.ledger import find, load_claims
+    from retrial.pipeline import run_family
+
+    run_family(find(load_claims(), claim_id).family)
+
+
+@cli.command()
+@click.argument("profile", required=False)
+@in_project
+def study(profile: str | None) -> None:
+    """Run the whole study under PROFILE.
+
+    PROFILE is smoke, quick or paper; by default the one in params.yaml.
+    """
+    from retrial import pipeline
+    from retrial.config import profile_name
+
+    chosen = profile or profile_name()
+    print_plan(chosen, os.cpu_count() or 1)
+    pipeline.run_profile(chosen)
+    click.get_current_context().invoke(verdicts, family=None, verdict=None)
+    for line in pipeline.lock_report():
+        click.echo(line)
+    for path in (Path("reports/report.html"), Path("reports/report.pdf")):
+        if path.exists():
+            click.echo(f"report: {path}")
+
+
+@cli.command("lock-report")
+@in_project
+def lock_report() -> None:
+    """Say which stages left the bytes of the committed dvc.lock."""
+    from retrial import pipeline
+
+    for line in pipeline.lock_report():
+        click.echo(line)
+
+
+@cli.command()
+@click.argument("revision", metavar="[REV]", default="HEAD")
+@in_project
+def diff(revision: str) -> None:
+    """Say which verdicts moved since another run, and why.
+
+    REV is a git revision (HEAD by default), or "published" for the published paper run.
+    """
+    from retrial import diff as differ
+
+    for line in differ.lines(differ.difference(differ.there(revision), differ.here())):
+        click.echo(line)
+
+
+@cli.command()
+@click.argument("profile", required=False)
+@click.option(
+    "--cores", type=click.IntRange(min=1), help="Workers to plan for; by default all cores."
+)
+@in_project
+def plan(profile: str | None, cores: int | None) -> None:
+    """Say how long PROFILE takes, how much memory and disk."""
+    from retrial.config import profile_name
+
+    print_plan(profile or profile_name(), cores or os.cpu_count() or 1)
+
+
+def print_plan(profile: str, cores: int) -> None:
+    """Print the plan of a profile."""
+    from retrial import plan as planner
+
+    for line in planner.lines(profile, planner.plan(profile, cores), cores, Path()):
+        click.echo(line)
+
+
+@cli.command()
+@in_project
+def track() -> None:
+    """Bring MLflow up to date with all records.
+
+    Running it again adds nothing. The runs go to mlflow.db in the project, or to the server that
+    MLFLOW_TRACKING_URI names.
+    """
+    from retrial import tracking
+    from retrial.ledger import load_claims
+
+    done = tracking.track(Path(), claims_by_arm(load_claims()))
+    for one in done:
+        click.echo(f"{one.folder}: {one.trials} trials, {one.added} new in MLflow")
+    if not done:
+        raise RetrialError("data/results: no records, run `make study` first")
+
+
+@cli.command()
+@click.option("--family", "families", multiple=True, help="Only this family; may be repeated.")
+@in_project
+def publish(families: tuple[str, ...]) -> None:
+    """Copy paper-profile results to reports/published/."""
+    from retrial.publish import publish as copy
+
+    for path in copy(families):
+        click.echo(path)
+
+
+@cli.command()
+@click.option(
+    "--sample", type=click.IntRange(min=0), default=2, show_default=True,
+    help="Trials of each study to run again.",
+)  # fmt: skip
+@click.option("--seed", default=0, show_default=True, help="Draws another sample.")
+@in_project
+def verify(sample: int, seed: int) -> None:
+    """Check published results, and run some trials again.
+
+    Every file's hash is compared, every verdict is judged again from its published records, and
+    a sample of trials is run again in a fresh process, without the trial store and the DVC cache,
+    and must come out byte for byte; where qemu-user is installed, on an emulated CPU as well.
+    """
+    from retrial import verify as verifier
+    from retrial.tracking import PUBLISHED
+
+    checks: list[Iterable[verifier.Check]] = []
+    if PUBLISHED.exists():
+        checks += [verifier.hashes(Path()), verifier.verdicts(Path())]
+    else:
+        click.echo("Nothing is published yet; trials of the last run are checked.")
+    if sample:
+        checks.append(verifier.trials(Path(), sample, seed))
+    wrong = total = 0
+    for check in (one for group in checks for one in group):
+        total += 1
+        wrong += bool(check.wrong)
+        click.echo(f"WRONG {check.what}: {check.wrong}" if check.wrong else f"ok    {check.what}")
+    if wrong:
+        raise RetrialError(f"{wrong} of {total} checks went wrong")
+    click.echo(f"All {total} checks hold.")
+
+
+@cli.command()
+@click.option(
+    "--reports", required=True, type=EXISTING, help="Folder with the reports' texts, <report>*.txt."
+)
+@in_project
+def quotes(reports: Path) -> None:
+    """Check that every quote stands in its report's text."""
+    from retrial import quotes as checker
+    from retrial.ledger import load_claims
+
+    claims = load_claims()
+    missing = checker.check(claims, checker.read_reports(reports))
+    for one in missing:
+        click.echo(f"{one.claim}: not in report {one.report}: “{one.part}”")
+    if missing:
+        raise RetrialError(f"{len(missing)} of {len(claims)} quotes were not found")
+    click.echo(f"All {len(claims)} quotes stand in their reports.")
+
+
+@cli.command()
+@click.argument("table", metavar="FILE.csv", type=EXISTING)
+def check(table: Path) -> None:
+    """Check anybody's table for numbers that cannot be.
+
+    Needs no data and no compute.
+
+    \b
+    FILE.csv has the columns id, kind, value, and where a kind needs them n, group, bound:
+      id,kind,value,n,group,bound
+      test,accuracy,0.8709,10000,,        must be some j/10000
+      loss,cross_entropy,0.31,,,          must not lie below its bound (0)
+    Kinds: accuracy, loss, cross_entropy, count, total, percentage, minimum, mean, maximum.
+    """
+    from retrial.possibility import check_csv
+
+    findings = check_csv(table)
+    for one in findings:
+        click.echo(f"{'possible  ' if one.ok else 'IMPOSSIBLE'} {one.subject}: {one.message}")
+    wrong = sum(not one.ok for one in findings)
+    if wrong:
+        raise RetrialError(f"{table.name}: {wrong} of {len(findings)} checks failed")
+    click.echo(f"{table.name}: all {len(findings)} checks hold.")
+
+
+def verdict_tables(
+    needed: bool = True,
+) -> tuple[dict[str, Mapping[str, str]], dict[str, Mapping[str, str]]]:
+    """The verdict tables of the last run and of reports/published by claim; {} for none."""
+    from retrial.diff import read_table
+    from retrial.tracking import PUBLISHED
+    from retrial.verdicts import TABLE
+
+    published = PUBLISHED / TABLE.name
+    if needed and not published.exists():
+        return read_table(TABLE), {}
+    tables = [read_table(path) if path.exists() else {} for path in (TABLE, published)]
+    return tables[0], tables[1]
+
+
+def claims_by_arm(claims: Iterable[Any]) -> dict[tuple[str, str], list[str]]:
+    """The ids of the claims that rest on an arm, by (study, arm)."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for claim in claims:
+        for arm in (claim.evidence.arm, claim.evidence.against):
+            if arm is not None:
+                found.setdefault((claim.family, arm), []).append(claim.id)
+    return found
+
+
+def short(number: str | float | None) -> str:
+    """A number with five significant digits; a dash for none."""
+    return f"{float(number):.5g}" if number not in (None, "") else "–"
+
+
+def with_interval(row: Mapping[str, Any]) -> str:
+    """What was measured with its interval, as far as there is one."""
+    if row.get("measured") is None:
+        return ""
+    interval = f" [{short(row['low'])}, {short(row['high'])}]" if row["low"] is not None else ""
+    return f"{short(row['measured'])}{interval}, n = {row['n']}"
+
+
+def _margin(row: Mapping[str, Any], reason: str) -> str:
+    if row.get("margin") is None:
+        return ""
+    return f"±{row['margin']:g} ({reason or 'the default of its quantity'})"
+
+
+def _evidence(evidence: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{key} {json.dumps(value) if isinstance(value, dict) else value}"
+        for key, value in evidence.items()
+        if value not in (None, {}, False)
+    )
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as aligned text, two spaces between columns."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+main = reported(cli)

@@ -1,0 +1,1 @@
+"""The report: numbers with their provenance, tables, figures, rendering."""

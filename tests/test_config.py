@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import pytest
+
+from retrial.core.config import Count, FrozenModel, Positive, profile_name, section
+from retrial.core.errors import RetrialError
+
+
+class Example(FrozenModel):
+    epochs: Count
+    rate: Positive
+    widths: tuple[Count, ...] = (3,)
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_a_section_becomes_a_frozen_object(tmp_path: Path) -> None:
+    path = write(tmp_path, "grid: {epochs: 3, rate: 1.0e-3, widths: [4, 5]}\n")
+    found = section(path, "grid", Example)
+    assert (found.epochs, found.rate, found.widths) == (3, 0.001, (4, 5))
+    with pytest.raises(Exception, match="frozen"):
+        found.epochs = 4  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("grid: {epochs: -1, rate: 1.0}", r"params.yaml: grid.epochs = -1: .*greater than or eq"),
+        ("grid: {epochs: '3', rate: 1.0}", r"params.yaml: grid.epochs = '3': .*valid integer"),
+        ("grid: {epochs: 3, rate: fast}", r"params.yaml: grid.rate = 'fast': .*valid number"),
+        ("grid: {epochs: 3, rate: 1.0, epoch: 3}", r"grid.epoch = 3: unknown key, expected one of"),
+        ("grid: {epochs: 3}", r"grid.rate: field required"),
+        ("grids: {epochs: 3}", r"key grid is missing"),
+        ("grid: {epochs: 3, epochs: 4}", r"params.yaml: line 1 .*duplicate key"),
+        ("grid: [", r"params.yaml: line"),
+        ("grid: {epochs: 3, rate: .nan}", r"grid.rate = nan"),
+    ],
+)
+def test_a_mistake_is_one_line_with_file_key_and_value(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    with pytest.raises(RetrialError, match=message) as caught:
+        section(write(tmp_path, text), "grid", Example)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_profile_names_the_known_ones(tmp_path: Path) -> None:
+    (tmp_path / "profiles").mkdir()
+    for name in ("quick", "paper"):
+        (tmp_path / "profiles" / f"{name}.yaml").write_text("{}")
+    path = write(tmp_path, "profile: papr\n")
+    with pytest.raises(RetrialError, match=r"profile = 'papr': expected one of paper, quick"):
+        profile_name(path)

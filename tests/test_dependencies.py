@@ -1,0 +1,61 @@
+"""dvc.yaml declares what each stage imports: all of it, and nothing besides."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from retrial.running.digest import import_graph, imported_modules, module_path
+
+ROOT = Path(__file__).parents[1]
+STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
+
+
+def script_of(stage: dict) -> str:
+    body = stage.get("do", stage)
+    return next(word for word in body["cmd"].split() if word.endswith(".py"))
+
+
+def imported_by_script(script: str) -> set[Path]:
+    tree = ast.parse((ROOT / script).read_text())
+    modules = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            modules |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    ours = {name for name in modules if name in import_graph().modules}
+    paths = {module_path(name) for start in ours for name in imported_modules(start)}
+    return {path.relative_to(ROOT) for path in paths if path.exists()}
+
+
+def declared(stage: dict) -> list[Path]:
+    body = stage.get("do", stage)
+    return [Path(dep) for dep in body["deps"] if dep.startswith("src/")]
+
+
+def covers(dep: Path, path: Path) -> bool:
+    return dep == path or dep in path.parents
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_declares_all_that_it_imports(name: str) -> None:
+    deps = declared(STAGES[name])
+    imported = imported_by_script(script_of(STAGES[name]))
+    missing = sorted(str(p) for p in imported if not any(covers(dep, p) for dep in deps))
+    assert not missing, f"{name}: deps lack {missing}"
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_declares_nothing_that_it_does_not_import(name: str) -> None:
+    imported = imported_by_script(script_of(STAGES[name]))
+    idle = [str(dep) for dep in declared(STAGES[name]) if not any(covers(dep, p) for p in imported)]
+    assert not idle, f"{name}: deps hold {idle}, which nothing imports"
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_declares_its_script_and_the_lock(name: str) -> None:
+    deps = STAGES[name].get("do", STAGES[name])["deps"]
+    assert script_of(STAGES[name]) in deps
+    assert "requirements.lock" in deps

@@ -1,0 +1,228 @@
+"""The real pipeline on the smoke profile: real data, real stages, an empty trial store."""
+
+import csv
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from retrial.core.folders import cache_folder
+from retrial.judging.ledger import load_claims
+
+ROOT = Path(__file__).parents[1]
+STUDY_STAGE = "scratch_grid"
+RESULTS = Path("data/results") / STUDY_STAGE
+
+
+class Clone:
+    """A copy of the working tree with a trial store and a DVC cache of its own."""
+
+    def __init__(self, root: Path, cache: Path) -> None:
+        self.root = root
+        self.environment = {
+            **os.environ,
+            "RETRIAL_CACHE": str(cache),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(root / "src"),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def __call__(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, cwd=self.root, env=self.environment, capture_output=True, text=True
+        )
+
+    def start(self, *command: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            command,
+            cwd=self.root,
+            env=self.environment,
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def replace(self, file: str, pattern: str, text: str) -> None:
+        path = self.root / file
+        changed, count = re.subn(pattern, text, path.read_text(), count=1, flags=re.MULTILINE)
+        assert count == 1, f"{file} has no {pattern}"
+        path.write_text(changed)
+
+
+def clone_to(folder: Path) -> Clone:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\0")
+    root = folder / "clone"
+    for name in filter(None, listed):
+        source, target = ROOT / name, root / name
+        if source.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+    cache = folder / "cache"
+    cache.mkdir()
+    # Downloads are shared, pinned by their content; trials are not: they must be computed here.
+    downloads = cache_folder() / "data"
+    downloads.mkdir(parents=True, exist_ok=True)
+    (cache / "data").symlink_to(downloads)
+    clone = Clone(root, cache)
+    for command in (
+        ("git", "init", "-q"),
+        ("git", "config", "user.email", "test@example.org"),
+        ("git", "config", "user.name", "test"),
+        ("git", "add", "-A"),
+        ("git", "commit", "-q", "-m", "clone"),
+    ):
+        done = clone(*command)
+        assert done.returncode == 0, done.stderr
+    clone.replace("params.yaml", r"^profile: .*$", "profile: smoke")
+    return clone
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+    clone = clone_to(tmp_path_factory.mktemp("smoke"))
+    done = clone("dvc", "repro")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    yield clone
+    shutil.rmtree(clone.root.parent, ignore_errors=True)
+
+
+def bytes_below(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "timings.json"
+    }
+
+
+def test_every_claim_has_one_verdict(smoke: Clone) -> None:
+    with (smoke.root / "data/results/verdicts.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["id"] for row in rows] == [claim.id for claim in load_claims(ROOT / "claims")]
+    assert {row["profile"] for row in rows} == {"smoke"}
+    for row in rows:
+        assert row["reason"], row["id"]
+
+
+def test_what_the_profile_cuts_short_is_inconclusive(smoke: Clone) -> None:
+    with (smoke.root / "data/results/verdicts.csv").open(newline="") as stream:
+        rows = {row["id"]: row for row in csv.DictReader(stream)}
+    row = rows["002-B-sigmoid-random-tracc"]
+    assert row["verdict"] == "inconclusive"
+    assert row["reason"].startswith("budget")
+
+
+def test_the_report_is_there_in_both_forms(smoke: Clone) -> None:
+    html = (smoke.root / "reports/report.html").read_text()
+    for claim in load_claims(ROOT / "claims"):
+        assert f'id="{claim.id}"' in html
+    assert (smoke.root / "reports/report.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_second_run_does_nothing_and_status_is_quiet(smoke: Clone) -> None:
+    again = smoke("dvc", "repro")
+    assert again.returncode == 0
+    assert "Running stage" not in again.stdout
+    assert smoke("dvc", "status", "--quiet").returncode == 0
+
+
+def test_a_comment_reruns_a_stage_by_replay_to_the_same_bytes(smoke: Clone) -> None:
+    before = bytes_below(smoke.root / RESULTS)
+    trials = len(list((smoke.root.parent / "cache/trials").rglob("*.npz")))
+    module = smoke.root / "src/retrial/studies/scratch_grid.py"
+    module.write_text(module.read_text() + "\n# A comment changes no code.\n")
+    done = smoke("dvc", "repro", STUDY_STAGE)
+    assert f"Running stage '{STUDY_STAGE}'" in done.stdout
+    assert bytes_below(smoke.root / RESULTS) == before
+    assert len(list((smoke.root.parent / "cache/trials").rglob("*.npz"))) == trials
+
+
+@pytest.mark.parametrize(
+    ("file", "pattern", "text", "told"),
+    [
+        ("params.yaml", r"^scratch_grid:$", "scratch_grid:\n  epoch: 3", "scratch_grid.epoch = 3"),
+        ("params.yaml", r"^(scratch_grid:\n(?:  .*\n)*?  epochs:) .*$", r"\1 -3", "epochs = -3"),
+        ("params.yaml", r"^(scratch_grid:\n(?:  .*\n)*?  batch:) .*$", r"\1 many", "batch = 'many'"),
+    ],
+)
+def test_a_mistake_in_params_is_one_line_and_loses_nothing(
+    smoke: Clone, file: str, pattern: str, text: str, told: str
+) -> None:
+    before = (smoke.root / file).read_text()
+    trials = sorted((smoke.root.parent / "cache/trials").rglob("*.npz"))
+    try:
+        smoke.replace(file, pattern, text)
+        done = smoke(sys.executable, f"stages/{STUDY_STAGE}.py")
+    finally:
+        (smoke.root / file).write_text(before)
+    assert done.returncode != 0
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert sorted((smoke.root.parent / "cache/trials").rglob("*.npz")) == trials
+
+
+def test_a_claim_without_a_metric_is_one_line(smoke: Clone) -> None:
+    path = smoke.root / "claims/002.yaml"
+    before = path.read_text()
+    try:
+        smoke.replace("claims/002.yaml", "metric: train_accuracy", "metric: trian_accuracy")
+        done = smoke(sys.executable, "stages/judge.py", "scratch_grid")
+    finally:
+        path.write_text(before)
+    assert done.returncode != 0
+    assert "claims/002.yaml: 002-B-sigmoid-random-tracc" in done.stderr
+    assert "no metric 'trian_accuracy'" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("whole_group", [False, True], ids=["parent", "group"])
+def test_a_stage_killed_in_the_middle_ends_in_the_same_bytes(
+    smoke: Clone, tmp_path: Path, whole_group: bool
+) -> None:
+    expected = bytes_below(smoke.root / RESULTS)
+    clone = clone_to(tmp_path)
+    assert clone("dvc", "repro", "fetch@mnist", "split@report002_mnist").returncode == 0
+    store = tmp_path / "cache/trials"
+    run = clone.start("dvc", "repro", "--single-item", STUDY_STAGE)
+    wait_for(lambda: len(list(store.rglob("*.npz"))) >= 2)
+    family = psutil.Process(run.pid).children(recursive=True)
+    if whole_group:
+        os.killpg(run.pid, signal.SIGKILL)
+    else:
+        stage = next(p for p in family if f"stages/{STUDY_STAGE}.py" in p.cmdline())
+        stage.kill()
+    run.wait()
+    wait_for(lambda: not any(alive(process) for process in family))
+    assert len(list(store.rglob("*.npz"))) < len(
+        list((smoke.root.parent / "cache/trials").rglob("*.npz"))
+    )
+
+    done = clone("dvc", "repro", "--single-item", STUDY_STAGE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert bytes_below(clone.root / RESULTS) == expected
+
+
+def alive(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+def wait_for(condition, tries: int = 1200) -> None:
+    for _ in range(tries):
+        if condition():
+            return
+        time.sleep(0.1)
+    pytest.fail("what the test waits for did not happen")

@@ -1,0 +1,101 @@
+import json
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import cast
+
+import pytest
+
+from retrial import plan
+from retrial.config import FrozenModel
+from retrial.errors import RetrialError
+from retrial.trial import Trial
+
+
+class Protocol(FrozenModel):
+    epochs: int
+
+
+class Budget(FrozenModel):
+    seeds: int
+
+
+def trials(protocol: Protocol, budget: Budget) -> list[Trial]:
+    return [
+        Trial("toy", arm, seed, {}, cost=protocol.epochs * cost)
+        for arm, cost in (("light", 1.0), ("heavy", 4.0))
+        for seed in range(budget.seeds)
+    ]
+
+
+TOY = cast(ModuleType, SimpleNamespace(Protocol=Protocol, Budget=Budget, trials=trials))
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "params.yaml").write_text("profile: quick\ntoy: {epochs: 1}\n")
+    (tmp_path / "profiles/quick.yaml").write_text("toy: {seeds: 1}\n")
+    (tmp_path / "profiles/paper.yaml").write_text("toy: {seeds: 10}\n")
+    monkeypatch.setattr(plan, "study_modules", lambda: {"toy": TOY})
+    return tmp_path
+
+
+def record(folder: Path, seeds: int) -> None:
+    folder.mkdir(parents=True)
+    provenance = {"protocol": {"epochs": 1}, "budget": {"seeds": seeds}}
+    (folder / "provenance.json").write_text(json.dumps(provenance))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "cores", "end"),
+    [([3.0, 2.0, 2.0, 1.0], 2, 4.0), ([1.0] * 5, 2, 3.0), ([5.0], 4, 5.0), ([], 2, 0.0)],
+)
+def test_makespan(seconds: list[float], cores: int, end: float) -> None:
+    assert plan.makespan(seconds, cores) == end
+
+
+def test_costs_stand_in_for_timings(root: Path) -> None:
+    (one,) = plan.plan("paper", 2, root)
+    assert (one.trials, one.busy, one.wall, one.source) == (20, 50.0, 25.0, "estimate")
+
+
+def test_timings_of_a_small_run_scale_to_a_large_one(root: Path) -> None:
+    record(root / "data/results/toy", 1)
+    timings = {"light": [2.0], "heavy": [6.0]}
+    (root / "data/results/toy/timings.json").write_text(json.dumps(timings))
+    (one,) = plan.plan("paper", 1, root)
+    assert (one.busy, one.source) == (10 * 2.0 + 10 * 6.0, "this machine")
+
+
+def test_an_arm_without_timings_takes_the_factor_of_its_study(root: Path) -> None:
+    record(root / "data/results/toy", 1)
+    (root / "data/results/toy/timings.json").write_text(json.dumps({"light": [3.0]}))
+    assert plan.plan("quick", 1, root)[0].busy == 3.0 + 3.0 * 4.0
+
+
+def test_published_timings_serve_a_fresh_clone(root: Path) -> None:
+    record(root / "reports/published/toy", 2)
+    timings = {"toy": {"light": [1.0, 1.0], "heavy": [1.0, 3.0]}}
+    (root / "reports/published/manifest.json").write_text(json.dumps({"timings": timings}))
+    (one,) = plan.plan("quick", 1, root)
+    assert (one.busy, one.source) == (3.0, "published")
+
+
+def test_records_of_an_older_protocol_are_ignored(root: Path) -> None:
+    record(root / "data/results/toy", 1)
+    (root / "data/results/toy/provenance.json").write_text('{"protocol": {"x": 1}, "budget": {}}')
+    (root / "data/results/toy/timings.json").write_text('{"light": [9.0]}')
+    assert plan.plan("quick", 1, root)[0].source == "estimate"
+
+
+def test_an_unknown_profile_is_one_line(root: Path) -> None:
+    with pytest.raises(RetrialError, match="profile 'fast': expected one of paper, quick"):
+        plan.plan("fast", 1, root)
+
+
+def test_lines_name_time_memory_and_disk(root: Path) -> None:
+    text = "\n".join(plan.lines("paper", plan.plan("paper", 2, root), 2, root))
+    assert "toy                 20 trials     25 s  (estimate)" in text
+    assert "in all about 70 s" in text
+    assert "memory about" in text
+    assert "disk about" in text

@@ -1,0 +1,195 @@
+"""The report: equal bytes, nothing loaded, every claim and every number traceable."""
+
+import ast
+import os
+import re
+from pathlib import Path
+
+import jupytext
+import numpy as np
+import pytest
+import synthetic_report as synthetic
+from pypdf import PdfReader
+
+from retrial.errors import RetrialError
+from retrial.records import Records
+from retrial.report import figures, numbers, show, tables
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "reports").glob("*.py"))
+# The calls whose literal text a reader sees; the arguments of others are keys and formats.
+PROSE = {"say", "saved", "small_table", "family_table"}
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return synthetic.render_toys(tmp_path_factory.mktemp("first"))
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Records:
+    return Records.load(synthetic.write_results(tmp_path) / "toy")
+
+
+def test_same_bytes_in_another_folder(rendered: tuple[Path, Path], tmp_path: Path) -> None:
+    other = tmp_path / "a folder with a longer name"
+    other.mkdir()
+    before = Path.cwd(), dict(os.environ)
+    for first, again in zip(rendered, synthetic.render_toys(other), strict=True):
+        assert first.read_bytes() == again.read_bytes()
+    assert before == (Path.cwd(), dict(os.environ))
+
+
+def test_html_refers_to_nothing_outside(rendered: tuple[Path, Path]) -> None:
+    text = rendered[0].read_text(encoding="utf-8")
+    references = re.findall(r"""(?:src|href|action|data)\s*=\s*["']?([^"'\s>]+)""", text)
+    references += re.findall(r"url\(([^)]*)\)", text)
+    assert not [r for r in references if not r.startswith(("#", "data:"))]
+    assert set(re.findall(r"https?://[^\s\"'<]*", text)) <= {"http://www.w3.org/1998/Math/MathML"}
+    assert "<math" in text
+
+
+def test_files_do_not_say_where_or_when(rendered: tuple[Path, Path]) -> None:
+    html, pdf = rendered
+    assert str(html.parent) not in html.read_text(encoding="utf-8")
+    reader = PdfReader(pdf)
+    assert reader.metadata is not None
+    assert reader.metadata.creation_date is None
+    assert reader.metadata.modification_date is None
+
+
+def test_first_page_names_the_profile(rendered: tuple[Path, Path]) -> None:
+    assert "Profile quick" in PdfReader(rendered[1]).pages[0].extract_text()
+    assert "Profile <strong>quick</strong>" in rendered[0].read_text(encoding="utf-8")
+
+
+def test_every_claim_is_an_anchor_and_stands_in_print(rendered: tuple[Path, Path]) -> None:
+    text = rendered[0].read_text(encoding="utf-8")
+    pages = "".join(page.extract_text() for page in PdfReader(rendered[1]).pages)
+    for row in synthetic.rows():
+        assert text.count(f'id="{row["id"]}"') == 1
+        assert row["id"] in pages.replace("\u200b", "").replace("\n", "")
+
+
+def test_every_link_has_its_target(rendered: tuple[Path, Path]) -> None:
+    text = rendered[0].read_text(encoding="utf-8")
+    targets = set(re.findall(r'id="([^"]+)"', text))
+    assert set(re.findall(r'href="#([^"]+)"', text)) <= targets
+
+
+def test_quotes_are_escaped(rendered: tuple[Path, Path]) -> None:
+    text = rendered[0].read_text(encoding="utf-8")
+    assert "a &lt;b&gt; &amp; &quot;c&quot; | `d` ``` $e$" in text
+
+
+def test_unknown_parameter_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RetrialError, match=r"overview\.py: speed = 3: unknown parameter, expected"):
+        synthetic.render_toys(tmp_path, speed=3)
+
+
+def test_a_users_mistake_in_a_notebook_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(RetrialError, match=r"overview\.py: .*lost\.json: no such file"):
+        synthetic.render_toys(tmp_path, families=["lost"])
+
+
+def test_number_carries_its_provenance(records: Records) -> None:
+    text = numbers.number(records, "good", "accuracy", ".2f")
+    assert text.startswith("[0.91](#sources-toy ")
+    assert "stage toy" in text
+    assert f"inputs md5 {records.inputs_md5()}" in text
+    assert "good00000000 good10000000 good20000000" in text
+
+
+def test_number_refuses_unknown_keys(records: Records) -> None:
+    with pytest.raises(RetrialError, match="no arm 'best'"):
+        numbers.number(records, "best", "accuracy")
+    with pytest.raises(RetrialError, match="no metric 'loss'"):
+        numbers.number(records, "good", "loss")
+    with pytest.raises(RetrialError, match="reduce = 'mode'"):
+        numbers.number(records, "good", "accuracy", reduce="mode")
+    with pytest.raises(RetrialError, match=r"config has no key draw\.mean"):
+        numbers.setting(records, "good", "draw.mean")
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "text"),
+    [
+        (0.1, "", "0.1"),
+        (60000, "", "60\u2009000"),
+        (-0.25, ".1f", "−0.2"),
+        (float("nan"), ".2f", "nan"),
+        ([256, 128], "", "256, 128"),
+        (None, "", "none"),
+    ],
+)
+def test_shown(value: object, form: str, text: str) -> None:
+    assert numbers.shown(value, form) == text
+
+
+@pytest.mark.parametrize(
+    ("printed", "measured", "low", "shown"),
+    [
+        ("0.91", 0.9, 0.88, ("0.9000", "[0.8800, 0.9200]")),
+        ("97", 97.0, 97.0, ("97", "[97, 0.92]")),
+        ("1.00", 1.0, 0.88, ("1.0000", "[0.8800, 0.9200]")),
+        ("1e-06", 1e-6, 0.88, ("1e−06", "[0.8800, 0.9200]")),
+        ("", None, None, ("", "")),
+    ],
+)
+def test_cells(
+    printed: str, measured: float | None, low: float | None, shown: tuple[str, str]
+) -> None:
+    row = synthetic.row(0, "reproduced") | {"printed": printed, "measured": measured, "low": low}
+    assert (tables.measured(row), tables.interval(row)) == shown
+
+
+def test_an_exact_value_has_no_interval() -> None:
+    row = synthetic.row(0, "reproduced") | {"measured": 0.9, "low": 0.9, "high": 0.9}
+    assert tables.interval(row) == "exact"
+
+
+def test_a_curve_counts_once_in_headlines() -> None:
+    curve = [synthetic.row(place, "reproduced") | {"kind": "curve"} for place in range(3)]
+    other = synthetic.row(3, "reproduced") | {"kind": "curve", "evidence": {"arm": "bad"}}
+    assert [row["id"][:5] for row in show.headlines([*curve, other])] == ["000-6", "000-6"]
+
+
+def test_half_width_by_hand() -> None:
+    # t(.975, 2) = 4.302653, s = 1, n = 3
+    assert figures.half_width(np.array([1.0, 2.0, 3.0])) == pytest.approx(4.302653 / 3**0.5)
+    assert np.isnan(figures.half_width(np.array([1.0])))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_no_numeral_in_prose_is_typed_by_hand(path: Path) -> None:
+    typed = []
+    for cell in jupytext.read(path).cells:
+        if cell.cell_type == "markdown":
+            typed += [line for line in cell.source.splitlines() if re.search(r"\d", line)]
+        else:
+            typed += [text for text in literals(ast.parse(cell.source)) if re.search(r"\d", text)]
+    assert not typed
+
+
+def literals(tree: ast.AST) -> list[str]:
+    """The literal text that the calls of PROSE show."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and name_of(node) in PROSE:
+            # The second argument of `saved` is the name of a file.
+            skip = 2 if name_of(node) == "saved" else 0
+            for argument in node.args[skip:]:
+                found += shown_text(argument)
+    return found
+
+
+def shown_text(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Call | ast.FormattedValue | ast.Subscript | ast.Compare):
+        return []
+    if isinstance(node, ast.Constant):
+        return [node.value] if isinstance(node.value, str) else []
+    return [text for child in ast.iter_child_nodes(node) for text in shown_text(child)]
+
+
+def name_of(call: ast.Call) -> str:
+    return getattr(call.func, "attr", getattr(call.func, "id", ""))

@@ -1,0 +1,144 @@
+"""The report in a real browser; collected where Chromium is installed."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import synthetic_report as synthetic
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+__test__ = CHROMIUM is not None
+ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"]
+DESK, PHONE = {"width": 1200, "height": 900}, {"width": 390, "height": 800}
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    html, _ = synthetic.render_toys(tmp_path_factory.mktemp("report"))
+    return html.as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    page = browser.new_page(viewport=DESK)
+    page.goto(address)
+    yield page
+    page.close()
+
+
+def shown(page: Page) -> list[str]:
+    """The ids of the claims that the table shows, in its order."""
+    every = page.locator("#claims > tbody")
+    return [str(one.get_attribute("id")) for one in every.all() if one.is_visible()]
+
+
+def ids() -> list[str]:
+    return [row["id"] for row in synthetic.rows()]
+
+
+def test_no_request_leaves_the_file_and_no_script_fails(browser: Browser, address: str) -> None:
+    page = browser.new_page()
+    asked: list[str] = []
+    errors: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text))
+    page.goto(address)
+    page.wait_for_load_state("networkidle")
+    assert [url for url in asked if not url.startswith("data:")] == [address]
+    assert errors == []
+    page.close()
+
+
+def test_filters_and_search(page: Page) -> None:
+    assert shown(page) == ids()
+    page.locator("select[data-filter=verdict]").select_option("explained")
+    assert shown(page) == ["000-6.2-explained"]
+    assert page.locator(".filters output").inner_text() == "1 of 6 shown"
+    page.get_by_role("button", name="Clear").click()
+    page.wait_for_function("document.querySelector('.filters output').textContent[0] === '6'")
+    page.get_by_label("Search").fill("IMPOSSIBLE 0.91")
+    assert shown(page) == ["000-6.3-impossible"]
+
+
+def test_sorting(page: Page) -> None:
+    page.locator("[data-sort=verdict]").click()
+    assert [name.split("-")[2] for name in shown(page)] == sorted(i.split("-")[2] for i in ids())
+    page.locator("[data-sort=verdict]").click()
+    assert page.locator("th.by-verdict").get_attribute("aria-sort") == "descending"
+    assert shown(page)[0] == "000-6.5-untestable"
+
+
+def test_rows_open_by_keyboard(page: Page) -> None:
+    opener = page.locator("#about-000-6\\.1-contradicted")
+    assert not opener.is_visible()
+    page.get_by_role("button", name="000-6.1-contradicted").focus()
+    page.keyboard.press("Enter")
+    assert opener.is_visible()
+    assert "f" * 32 in opener.inner_text()
+    page.keyboard.press("Enter")
+    assert not opener.is_visible()
+
+
+def test_a_deep_link_opens_its_claim(page: Page, address: str) -> None:
+    page.goto("about:blank")
+    page.goto(f"{address}#000-6.4-inconclusive")
+    assert page.locator("#about-000-6\\.4-inconclusive").is_visible()
+    page.locator("select[data-filter=verdict]").select_option("explained")
+    page.evaluate("location.hash = '#000-6.0-reproduced'")
+    page.locator("#about-000-6\\.0-reproduced").wait_for(state="visible")
+
+
+def test_a_number_shows_where_it_comes_from(page: Page) -> None:
+    page.locator("a.number", has_text="0.910").first.focus()
+    page.keyboard.press("Enter")
+    note = page.get_by_role("dialog")
+    assert "inputs md5" in note.inner_text()
+    assert "stage toy" in note.inner_text()
+    page.keyboard.press("Escape")
+    assert not note.is_visible()
+
+
+def test_a_phone_needs_no_sideways_scrolling(browser: Browser, address: str) -> None:
+    page = browser.new_page(viewport=PHONE)
+    page.goto(address)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert page.locator("#claims tbody th").first.is_visible()
+    page.close()
+
+
+def test_without_scripts_everything_is_open(browser: Browser, address: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(address)
+    assert page.locator(".about").count() == len(ids())
+    assert page.locator(".about").first.is_visible()
+    assert not page.locator(".filters").is_visible()
+    context.close()
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_axe_finds_no_serious_violation(
+    browser: Browser, address: str, size: dict[str, int]
+) -> None:
+    page = browser.new_page(viewport=size)  # type: ignore[arg-type]
+    page.goto(f"{address}#000-6.1-contradicted")
+    found = Axe().run(page).response["violations"]
+    assert [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] != "minor"] == []
+    page.close()
+
+
+def test_module_is_only_collected_with_a_browser() -> None:
+    assert CHROMIUM is not None
+    assert Path(CHROMIUM).exists()

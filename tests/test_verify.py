@@ -1,0 +1,86 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retrial import records, verify
+from retrial.digest import data_hashes
+from retrial.errors import RetrialError
+from retrial.records import Finished
+from retrial.studies import kernels
+from retrial.sweep import load_arrays
+from retrial.trial import Trial
+from retrial.verify import Check, trials
+
+STUDY = "kernels"
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Records of a trial that takes no time, with the data that it ran on."""
+    # The emulator takes half a minute to load NumPy.
+    monkeypatch.setattr(verify.shutil, "which", lambda _: None)
+    raw, split = tmp_path / "data/raw/mnist", tmp_path / "data/splits/report000_mnist"
+    arrays = {
+        raw / "train_images.npy": np.zeros((20, 28, 28), np.uint8),
+        raw / "train_labels.npy": np.arange(20, dtype=np.uint8) % 10,
+        raw / "test_images.npy": np.ones((10, 28, 28), np.uint8),
+        raw / "test_labels.npy": np.arange(10, dtype=np.uint8),
+        split / "train.npy": np.arange(15, dtype=np.int32),
+        split / "test.npy": np.arange(5, dtype=np.int32),
+    }
+    for path, array in arrays.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, array)
+    trial = Trial(STUDY, "split", 0, {"task": "split"})
+    result = kernels.run(trial, load_arrays((str(raw), str(split))))
+    provenance = {"data": data_hashes([raw, split])}
+    folder = tmp_path / "data/results" / STUDY
+    records.write(folder, STUDY, [Finished(trial, result, "f")], [], provenance)
+    return tmp_path
+
+
+def checked(root: Path) -> list[Check]:
+    return list(trials(root, sample=2))
+
+
+def test_a_trial_that_is_run_again_gives_the_same_bytes(root: Path) -> None:
+    found = checked(root)
+    assert found
+    assert all(one.what.startswith(f"{STUDY}: split, seed 0, again") for one in found)
+    assert not [one for one in found if one.wrong]
+
+
+def test_an_altered_metric_is_found(root: Path) -> None:
+    path = root / "data/results" / STUDY / "records.json"
+    content = json.loads(path.read_text())
+    content["trials"][0]["metrics"]["train_size"]["value"] += 1
+    path.write_text(json.dumps(content))
+    assert {one.wrong for one in checked(root)} == {"differs in metrics"}
+
+
+def test_an_altered_array_is_found(root: Path) -> None:
+    path = root / "data/results" / STUDY / "arrays.npz"
+    with np.load(path, allow_pickle=False) as members:
+        arrays = dict(members)
+    arrays["split:0:test_labels"] = arrays["split:0:test_labels"] + 1
+    np.savez(path, allow_pickle=False, **arrays)
+    assert {one.wrong for one in checked(root)} == {"differs in test_labels"}
+
+
+def test_altered_data_is_refused(root: Path) -> None:
+    np.save(root / "data/raw/mnist/test_labels.npy", np.zeros(10, np.uint8))
+    with pytest.raises(RetrialError, match=r"mnist/test_labels.npy has another SHA-256"):
+        checked(root)
+
+
+def test_no_records_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(RetrialError, match="no records, run `make study` first"):
+        checked(tmp_path)
+
+
+def test_an_emulator_that_is_installed_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert verify.prefixes() in ([()], [(), verify.EMULATOR])
+    monkeypatch.setattr(verify.shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert verify.prefixes() == [(), ("qemu-x86_64", "-cpu", "Haswell")]

@@ -42,7 +42,7 @@ def digits(top: int) -> tuple[np.ndarray, np.ndarray]:
 def ours(top: int) -> tuple[float, list[list[float]]]:
     """Seconds, and the scores of all cells."""
     sys.path.insert(0, str(ROOT / "src"))
-    from retrial.kernels import Kernel, grid_scores
+    from retrial.machines.kernels import Kernel, grid_scores
 
     x, labels = digits(top)
     start = time.perf_counter()

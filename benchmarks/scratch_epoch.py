@@ -47,9 +47,9 @@ def rows(dtype: str) -> tuple[Any, Any]:
 def retrial_epoch() -> Callable[[], object]:
     sys.path.insert(0, str(ROOT / "src"))
     import retrial  # noqa: F401  sets the pins before NumPy loads
+    from retrial.core.seeds import generator
     from retrial.nets import initialisers
     from retrial.nets.dense import DenseNetwork
-    from retrial.seeds import generator
     from retrial.training.sgd import Labelled, train
 
     examples = Labelled(*rows("float32"))

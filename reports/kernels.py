@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from retrial.records import Records
+from retrial.core.records import Records
 from retrial.report import figures as fig
 from retrial.report.numbers import (
     claimed,

@@ -2,8 +2,8 @@
 
 import sys
 
-from retrial.errors import RetrialError, reported
-from retrial.verdicts import write_family
+from retrial.core.errors import RetrialError, reported
+from retrial.judging.verdicts import write_family
 
 
 @reported

@@ -1,6 +1,6 @@
 """Report 000, section 6: kernels on 1,000 digits, and logistic regression."""
 
-from retrial.stage import run_study
+from retrial.running.stage import run_study
 from retrial.studies import kernels
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from retrial.config import profile_name
-from retrial.errors import reported
-from retrial.ledger import TOTAL
+from retrial.core.config import profile_name
+from retrial.core.errors import reported
+from retrial.judging.ledger import TOTAL
 from retrial.report.render import render
 
 # The overview stands first, then the families in the order of their reports' sections.

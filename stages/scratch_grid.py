@@ -1,6 +1,6 @@
 """Report 002, section B: scratch networks over activations and initialisations."""
 
-from retrial.stage import run_study
+from retrial.running.stage import run_study
 from retrial.studies import scratch_grid
 
 if __name__ == "__main__":

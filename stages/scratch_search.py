@@ -1,6 +1,6 @@
 """Report 002, section B: the search for what its Table 1 leaves open, on seeds of its own."""
 
-from retrial.stage import run_study
+from retrial.running.stage import run_study
 from retrial.studies import scratch_search
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Report 000, section 3: what a shift of the image does to an MLP and to LeNet-5."""
 
-from retrial.stage import run_study
+from retrial.running.stage import run_study
 from retrial.studies import shift
 
 if __name__ == "__main__":

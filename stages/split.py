@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
+from retrial.core.errors import RetrialError, reported
 from retrial.data.splits import write_split
-from retrial.errors import RetrialError, reported
 
 
 @reported

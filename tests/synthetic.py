@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from ruamel.yaml import YAML
 
-from retrial import records
-from retrial.locks import md5
-from retrial.records import Finished
-from retrial.trial import Metric, Result, Trial
-from retrial.verdicts import COLUMNS, table
+from retrial.core import records
+from retrial.core.records import Finished
+from retrial.core.trial import Metric, Result, Trial
+from retrial.judging.verdicts import COLUMNS, table
+from retrial.tools.locks import md5
 
 FAMILY = "kernels"
 CLAIM = "000-6.2-linear"

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from retrial import records
-from retrial.records import Finished
+from retrial.core import records
+from retrial.core.records import Finished
+from retrial.core.trial import Metric, Result, Trial
 from retrial.report.render import render
 from retrial.report.tables import VERDICTS
-from retrial.trial import Metric, Result, Trial
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE = ROOT / "reports/template"
@@ -25,7 +25,7 @@ total = 0
 # %%
 from pathlib import Path
 
-from retrial.records import Records
+from retrial.core.records import Records
 from retrial.report import figures as fig
 from retrial.report.numbers import number, seeds
 from retrial.report.show import say, summary, verdicts

@@ -5,14 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from retrial.data.cache import (
-    CACHE_VARIABLE,
-    Cache,
-    cache_folder,
-    sha256,
-    write_atomically,
-)
-from retrial.errors import RetrialError
+from retrial.core.errors import RetrialError
+from retrial.core.files import CACHE_VARIABLE, cache_folder, sha256, write_atomically
+from retrial.data.cache import Cache
 
 CONTENT = bytes(range(256)) * 4
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from retrial.choose import QUANTITIES, Curves, candidates, ranked, runners_up
-from retrial.records import Records
+from retrial.core.records import Records
+from retrial.judging.choose import QUANTITIES, Curves, candidates, ranked, runners_up
 
 
 def candidate(activation, distribution, scale, rate, accuracies, loss=1.0):

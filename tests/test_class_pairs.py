@@ -5,8 +5,8 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.svm import SVC
 
-from retrial.class_pairs import TOLERANCE, fit_pair, fit_pairs, predict_pairs
-from retrial.kernels import Kernel, gamma_scale
+from retrial.machines.class_pairs import TOLERANCE, fit_pair, fit_pairs, predict_pairs
+from retrial.machines.kernels import Kernel, gamma_scale
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:

@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner, Result
 from synthetic import CLAIM, FAMILY, project, write_results
 
-from retrial import pipeline, plan
 from retrial.cli import cli, columns, main
-from retrial.errors import DEBUG_VARIABLE, RetrialError
+from retrial.core.errors import DEBUG_VARIABLE, RetrialError
+from retrial.tools import pipeline, plan
 
 COMMANDS = (
     "check", "diff", "lock-report", "plan", "publish", "quotes", "run", "show", "study", "track",

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from retrial.core.errors import RetrialError
 from retrial.data import decode
 from retrial.data.fetch import ARRAY_PINS, check_arrays
-from retrial.errors import RetrialError
 
 
 def idx_bytes(array: np.ndarray) -> bytes:

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from synthetic import CLAIM, FAMILY, project, write_results
 
-from retrial.diff import cache_folder, difference, here, lines, there
-from retrial.errors import RetrialError
+from retrial.core.errors import RetrialError
+from retrial.tools.diff import cache_folder, difference, here, lines, there
 
 
 @pytest.fixture

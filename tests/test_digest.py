@@ -11,7 +11,9 @@ def digest(tmp_path: Path, text: str) -> str:
 
 def test_comments_docstrings_and_layout_change_nothing(tmp_path: Path) -> None:
     plain = digest(tmp_path, "def f(x):\n    return x + 1\n")
-    told = digest(tmp_path, '"""Module."""\n\n\ndef f(x):\n    """Add."""  # why\n    return (x + 1)\n')
+    told = digest(
+        tmp_path, '"""Module."""\n\n\ndef f(x):\n    """Add."""  # why\n    return (x + 1)\n'
+    )
     assert plain == told
 
 

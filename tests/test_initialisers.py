@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from retrial.core.seeds import generator
 from retrial.nets import initialisers
-from retrial.seeds import generator
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrial.errors import RetrialError
-from retrial.judge_trial import (
+from retrial.core.errors import RetrialError
+from retrial.judging.judge_trial import (
     LEVEL,
     leave_one_seed_out,
     planted_shifts,

@@ -6,7 +6,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 from sklearn.svm import SVC
 
-from retrial.kernels import (
+from retrial.machines.kernels import (
     Kernel,
     Machine,
     best_cell,

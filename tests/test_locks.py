@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from synthetic import FAMILY, project
 
-from retrial.errors import RetrialError
-from retrial.locks import (
+from retrial.core.errors import RetrialError
+from retrial.tools.locks import (
     Stage,
     compare,
     lock_at,

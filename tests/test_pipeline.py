@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from retrial.core.folders import cache_folder
+from retrial.core.files import cache_folder
 from retrial.judging.ledger import load_claims
 
 ROOT = Path(__file__).parents[1]
@@ -155,7 +155,12 @@ def test_a_comment_reruns_a_stage_by_replay_to_the_same_bytes(smoke: Clone) -> N
     [
         ("params.yaml", r"^scratch_grid:$", "scratch_grid:\n  epoch: 3", "scratch_grid.epoch = 3"),
         ("params.yaml", r"^(scratch_grid:\n(?:  .*\n)*?  epochs:) .*$", r"\1 -3", "epochs = -3"),
-        ("params.yaml", r"^(scratch_grid:\n(?:  .*\n)*?  batch:) .*$", r"\1 many", "batch = 'many'"),
+        (
+            "params.yaml",
+            r"^(scratch_grid:\n(?:  .*\n)*?  batch:) .*$",
+            r"\1 many",
+            "batch = 'many'",
+        ),
     ],
 )
 def test_a_mistake_in_params_is_one_line_and_loses_nothing(

@@ -5,10 +5,10 @@ from typing import cast
 
 import pytest
 
-from retrial import plan
-from retrial.config import FrozenModel
-from retrial.errors import RetrialError
-from retrial.trial import Trial
+from retrial.core.config import FrozenModel
+from retrial.core.errors import RetrialError
+from retrial.core.trial import Trial
+from retrial.tools import plan
 
 
 class Protocol(FrozenModel):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrial.errors import RetrialError
-from retrial.possibility import (
+from retrial.core.errors import RetrialError
+from retrial.judging.possibility import (
     COLUMNS,
     accuracy_candidates,
     check_accuracy,

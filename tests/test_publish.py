@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from synthetic import CLAIM, FAMILY, git, project, write_results
 
-from retrial import publish as module
-from retrial.errors import RetrialError
-from retrial.locks import profiles, read_lock
-from retrial.publish import publish
-from retrial.verify import hashes
+from retrial.core.errors import RetrialError
+from retrial.tools import publish as module
+from retrial.tools.locks import profiles, read_lock
+from retrial.tools.publish import publish
+from retrial.tools.verify import hashes
 
 PUBLISHED = Path("reports/published")
 

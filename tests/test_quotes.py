@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from retrial.errors import RetrialError
-from retrial.quotes import holds, read_reports, squeezed
+from retrial.core.errors import RetrialError
+from retrial.tools.quotes import holds, read_reports, squeezed
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import pytest
 import synthetic_report as synthetic
 from pypdf import PdfReader
 
-from retrial.errors import RetrialError
-from retrial.records import Records
+from retrial.core.errors import RetrialError
+from retrial.core.records import Records
 from retrial.report import figures, numbers, show, tables
 
 ROOT = Path(__file__).parents[1]

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from retrial.core.seeds import generator
 from retrial.nets import initialisers
 from retrial.nets.dense import DenseNetwork
-from retrial.seeds import generator
 from retrial.training.sgd import (
     EXP_OVERFLOW,
     LOG_ZERO_SPREAD,

@@ -5,9 +5,9 @@ import pytest
 from pydantic import ValidationError
 
 from retrial import shifts
+from retrial.core.trial import Result, Trial
 from retrial.nets.dense import DenseNetwork
 from retrial.studies import shift
-from retrial.trial import Result, Trial
 
 NETWORKS = list(shift.ARMS)
 

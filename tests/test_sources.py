@@ -13,10 +13,11 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from retrial.core.errors import RetrialError
+from retrial.core.files import sha256
 from retrial.data import catalogue, clients, download, fetch, sources
-from retrial.data.cache import Cache, sha256
+from retrial.data.cache import Cache
 from retrial.data.catalogue import Container, Dataset, Package, Pin, tar_members
-from retrial.errors import RetrialError
 
 IMAGES = bytes(range(256)) * 300  # more than one pipe holds
 LABELS = b"\x00\x00\x08\x01\x00\x00\x00\x03\x01\x02\x03"

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split
 
+from retrial.core.errors import RetrialError
 from retrial.data.splits import SPLITS, class_counts, read_labels, write_split
-from retrial.errors import RetrialError
 
 TITANIC_START = [676, 568, 54, 456, 496]
 SIZES = {

@@ -1,6 +1,6 @@
 import pytest
 
-from retrial.errors import RetrialError
+from retrial.core.errors import RetrialError
 from retrial.statistics import judge_choice, selection_frequency
 
 SCORES = [[0.91, 0.94, 0.94], [0.92, 0.95, 0.93], [0.96, 0.95, 0.90], [0.9, 0.94 + 1e-15, 0.94]]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from retrial.errors import RetrialError
+from retrial.core.errors import RetrialError
 from retrial.statistics import (
     Interval,
     prediction_interval,

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from retrial.errors import RetrialError
+from retrial.core.errors import RetrialError
 from retrial.statistics import decide_order, decide_table, holm, judge_order, order_test
 
 BETTER = [0.052, 0.055, 0.049, 0.057, 0.053, 0.051, 0.054, 0.056, 0.050, 0.053]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 
-from retrial.errors import RetrialError
+from retrial.core.errors import RetrialError
 from retrial.statistics import (
     corrected_resampled_t,
     disagreements,

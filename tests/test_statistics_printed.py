@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrial.errors import RetrialError
+from retrial.core.errors import RetrialError
 from retrial.statistics import default_margin, exact, parse_printed, printed_at
 
 

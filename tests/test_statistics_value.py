@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from retrial.errors import RetrialError
+from retrial.core.errors import RetrialError
 from retrial.statistics import explained, judge_value
 
 LOTTERY = [0.1135] * 3 + [0.9510, 0.9480, 0.9530, 0.9490, 0.9500, 0.9470, 0.9520]

@@ -51,5 +51,5 @@ def test_a_flipped_bit_in_an_array_is_found(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(RetrialError, match="cannot keep a finished trial.*RETRIAL_CACHE"):
+    with pytest.raises(RetrialError, match=r"cannot be written.*RETRIAL_CACHE"):
         Store(tmp_path / "file").put("ab" * 16, RESULT, 1.0)

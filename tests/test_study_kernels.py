@@ -9,10 +9,10 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 from sklearn.svm import SVC
 
-from retrial.config import validated
-from retrial.errors import RetrialError
+from retrial.core.config import validated
+from retrial.core.errors import RetrialError
+from retrial.core.trial import Result, Trial
 from retrial.studies import kernels
-from retrial.trial import Result, Trial
 
 SECTION: dict[str, Any] = {
     "kernels": ["linear", "rbf", "poly"],

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from retrial import records, tracking
-from retrial.errors import RetrialError
-from retrial.records import Finished
-from retrial.trial import Metric, Result, Trial
+from retrial.core import records, tracking
+from retrial.core.errors import RetrialError
+from retrial.core.records import Finished
+from retrial.core.trial import Metric, Result, Trial
 
 AROUND = {"code": "c0de", "lock": "10cc", "data": {"mnist/train_images.npy": "da7a"}, "pins": {}}
 

@@ -4,14 +4,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrial import records, verify
-from retrial.digest import data_hashes
-from retrial.errors import RetrialError
-from retrial.records import Finished
+from retrial.core import records, verify
+from retrial.core.errors import RetrialError
+from retrial.core.records import Finished
+from retrial.core.trial import Trial
+from retrial.running.digest import data_hashes
+from retrial.running.sweep import load_arrays
 from retrial.studies import kernels
-from retrial.sweep import load_arrays
-from retrial.trial import Trial
-from retrial.verify import Check, trials
+from retrial.tools.verify import Check, trials
 
 STUDY = "kernels"
 

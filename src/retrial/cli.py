@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 import click
 
 import retrial
-from retrial.errors import DEBUG_VARIABLE, RetrialError, reported
+from retrial.core.errors import DEBUG_VARIABLE, RetrialError, reported
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -99,9 +99,9 @@ def verdicts(family: str | None, verdict: str | None) -> None:
 @in_project
 def show(claim_id: str) -> None:
     """Show one claim: quote, numbers, verdict, reason, records."""
-    from retrial.ledger import find, load_claims
-    from retrial.verdicts import VERDICTS as FOLDER
-    from retrial.verdicts import read_rows
+    from retrial.judging.ledger import find, load_claims
+    from retrial.judging.verdicts import VERDICTS as FOLDER
+    from retrial.judging.verdicts import read_rows
 
     claim = find(load_claims(), claim_id)
     path = FOLDER / f"{claim.family}.json"
@@ -145,8 +145,8 @@ def run(context: click.Context, claim_id: str) -> None:
 
 @in_project
 def _run_claim(claim_id: str) -> None:
-    from retrial.ledger import find, load_claims
-    from retrial.pipeline import run_family
+    from retrial.judging.ledger import find, load_claims
+    from retrial.tools.pipeline import run_family
 
     run_family(find(load_claims(), claim_id).family)
 
@@ -159,8 +159,8 @@ def study(profile: str | None) -> None:
 
     PROFILE is smoke, quick or paper; by default the one in params.yaml.
     """
-    from retrial import pipeline
-    from retrial.config import profile_name
+    from retrial.core.config import profile_name
+    from retrial.tools import pipeline
 
     chosen = profile or profile_name()
     print_plan(chosen, os.cpu_count() or 1)
@@ -177,7 +177,7 @@ def study(profile: str | None) -> None:
 @in_project
 def lock_report() -> None:
     """Say which stages left the bytes of the committed dvc.lock."""
-    from retrial import pipeline
+    from retrial.tools import pipeline
 
     for line in pipeline.lock_report():
         click.echo(line)
@@ -191,7 +191,7 @@ def diff(revision: str) -> None:
 
     REV is a git revision (HEAD by default), or "published" for the published paper run.
     """
-    from retrial import diff as differ
+    from retrial.tools import diff as differ
 
     for line in differ.lines(differ.difference(differ.there(revision), differ.here())):
         click.echo(line)
@@ -205,14 +205,14 @@ def diff(revision: str) -> None:
 @in_project
 def plan(profile: str | None, cores: int | None) -> None:
     """Say how long PROFILE takes, how much memory and disk."""
-    from retrial.config import profile_name
+    from retrial.core.config import profile_name
 
     print_plan(profile or profile_name(), cores or os.cpu_count() or 1)
 
 
 def print_plan(profile: str, cores: int) -> None:
     """Print the plan of a profile."""
-    from retrial import plan as planner
+    from retrial.tools import plan as planner
 
     for line in planner.lines(profile, planner.plan(profile, cores), cores, Path()):
         click.echo(line)
@@ -226,8 +226,8 @@ def track() -> None:
     Running it again adds nothing. The runs go to mlflow.db in the project, or to the server that
     MLFLOW_TRACKING_URI names.
     """
-    from retrial import tracking
-    from retrial.ledger import load_claims
+    from retrial.judging.ledger import load_claims
+    from retrial.running import tracking
 
     done = tracking.track(Path(), claims_by_arm(load_claims()))
     for one in done:
@@ -241,7 +241,7 @@ def track() -> None:
 @in_project
 def publish(families: tuple[str, ...]) -> None:
     """Copy paper-profile results to reports/published/."""
-    from retrial.publish import publish as copy
+    from retrial.tools.publish import publish as copy
 
     for path in copy(families):
         click.echo(path)
@@ -261,8 +261,8 @@ def verify(sample: int, seed: int) -> None:
     a sample of trials is run again in a fresh process, without the trial store and the DVC cache,
     and must come out byte for byte; where qemu-user is installed, on an emulated CPU as well.
     """
-    from retrial import verify as verifier
-    from retrial.tracking import PUBLISHED
+    from retrial.running.tracking import PUBLISHED
+    from retrial.tools import verify as verifier
 
     checks: list[Iterable[verifier.Check]] = []
     if PUBLISHED.exists():
@@ -288,8 +288,8 @@ def verify(sample: int, seed: int) -> None:
 @in_project
 def quotes(reports: Path) -> None:
     """Check that every quote stands in its report's text."""
-    from retrial import quotes as checker
-    from retrial.ledger import load_claims
+    from retrial.judging.ledger import load_claims
+    from retrial.tools import quotes as checker
 
     claims = load_claims()
     missing = checker.check(claims, checker.read_reports(reports))
@@ -314,7 +314,7 @@ def check(table: Path) -> None:
       loss,cross_entropy,0.31,,,          must not lie below its bound (0)
     Kinds: accuracy, loss, cross_entropy, count, total, percentage, minimum, mean, maximum.
     """
-    from retrial.possibility import check_csv
+    from retrial.judging.possibility import check_csv
 
     findings = check_csv(table)
     for one in findings:
@@ -329,9 +329,9 @@ def verdict_tables(
     needed: bool = True,
 ) -> tuple[dict[str, Mapping[str, str]], dict[str, Mapping[str, str]]]:
     """The verdict tables of the last run and of reports/published by claim; {} for none."""
-    from retrial.diff import read_table
-    from retrial.tracking import PUBLISHED
-    from retrial.verdicts import TABLE
+    from retrial.judging.verdicts import TABLE
+    from retrial.running.tracking import PUBLISHED
+    from retrial.tools.diff import read_table
 
     published = PUBLISHED / TABLE.name
     if needed and not published.exists():

@@ -4,52 +4,11 @@ A file's name is the SHA-256 of its content, and every read proves it: a cache t
 unread would turn one flipped bit into a wrong verdict.
 """
 
-import hashlib
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
-from retrial.errors import RetrialError
-
-CACHE_VARIABLE = "RETRIAL_CACHE"
-
-
-def cache_folder() -> Path:
-    """Retrial's cache folder: $RETRIAL_CACHE, else the user's cache folder of the platform."""
-    named = os.environ.get(CACHE_VARIABLE)
-    return Path(named).expanduser() if named else Path(platformdirs.user_cache_dir("retrial"))
-
-
-def sha256(content: bytes) -> str:
-    """The SHA-256 of `content`, as 64 hexadecimal digits."""
-    return hashlib.sha256(content).hexdigest()
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write `path` whole or not at all: temporary file, fsync, rename.
-
-    Raises:
-        RetrialError: the folder cannot be written, or there is no space left on it.
-    """
-    temporary: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as stream:
-            temporary = Path(stream.name)
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        raise RetrialError(
-            f"{path}: cannot be written: {(error.strerror or str(error)).lower()}; make room or "
-            f"name another cache folder in {CACHE_VARIABLE}"
-        ) from None
+from retrial.core.errors import RetrialError
+from retrial.core.files import sha256, write_atomically
 
 
 @dataclass(frozen=True)

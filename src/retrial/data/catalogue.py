@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from retrial.core.errors import RetrialError
 from retrial.data.decode import cifar_records, titanic_from_one_hot, titanic_from_publisher
-from retrial.errors import RetrialError
 
 MNIST_FILES = {
     "train-images-idx3-ubyte": 47_040_016,

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from retrial.errors import RetrialError
+from retrial.core.errors import RetrialError
 
 CIFAR_PIXELS = 32 * 32
 CIFAR_RECORD = 1 + 3 * CIFAR_PIXELS

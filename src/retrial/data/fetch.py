@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from retrial.data.cache import Cache, cache_folder, sha256
+from retrial.core.errors import RetrialError
+from retrial.core.files import cache_folder, sha256
+from retrial.data.cache import Cache
 from retrial.data.catalogue import DATASETS
 from retrial.data.decode import cifar10_arrays, digits_arrays, iris_arrays, mnist_arrays
 from retrial.data.sources import obtain
-from retrial.errors import RetrialError
 
 IMAGE_SETS = {
     "mnist": mnist_arrays,

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CalledProcessError
 
-from retrial.data.cache import Cache, sha256
+from retrial.core.errors import RetrialError
+from retrial.core.files import sha256
+from retrial.data.cache import Cache
 from retrial.data.catalogue import Dataset, Pin
 from retrial.data.clients import bring
 from retrial.data.download import HTML, NoNetworkError, SourceError, download, looks_like_a_page
-from retrial.errors import RetrialError
 
 Tell = Callable[[str], None]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from retrial.errors import RetrialError
-from retrial.seeds import generator
+from retrial.core.errors import RetrialError
+from retrial.core.seeds import generator
 
 
 @dataclass(frozen=True)

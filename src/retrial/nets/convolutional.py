@@ -77,7 +77,7 @@ class LeNet(nn.Module):
             fan_in = layer.weight[0].numel()
             nn.init.normal_(layer.weight, 0.0, math.sqrt(2 / fan_in), generator)
             nn.init.zeros_(layer.bias)
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits (n, rows, columns, 10) of every window of `x` (n, 1, h, w) in 0…1.

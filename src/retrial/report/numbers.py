@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from retrial.errors import RetrialError
-from retrial.records import Records
+from retrial.core.errors import RetrialError
+from retrial.core.records import Records
 
 SHOWN = 12  # hexadecimal digits of a fingerprint: enough to find an MLflow run
 MINUS = "−"

@@ -28,7 +28,7 @@ from papermill.exceptions import PapermillExecutionError
 from papermill.iorw import local_file_io_cwd
 
 import retrial
-from retrial.errors import RetrialError
+from retrial.core.errors import RetrialError
 
 TITLE = "Retrial"
 SUBTITLE = "Printed machine-learning results, put on trial again"

@@ -8,7 +8,7 @@ from typing import Any
 
 from IPython.display import Markdown, display
 
-from retrial.errors import RetrialError
+from retrial.core.errors import RetrialError
 from retrial.report.numbers import counted
 from retrial.report.tables import VERDICTS
 

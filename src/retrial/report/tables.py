@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from retrial.records import Records
+from retrial.core.records import Records
 from retrial.report.numbers import MINUS, anchor, shortened, stage_name
 
 Row = Mapping[str, Any]
@@ -241,7 +241,9 @@ def _claim_html(row: Row) -> str:
     numbers = " ".join(
         f'data-{key}="{_h(_sortable(row[key]))}"' for key in ("printed", "measured", "n", "low")
     )
-    items = "".join(
+    found = (("Measured", measured(row)), ("Interval", interval(row)), ("n", count(row["n"])))
+    items = "".join(f"<dt>{label}</dt><dd>{_h(text)}</dd>" for label, text in found if text)
+    items += "".join(
         f"<dt>{label}</dt><dd>{_detail(key, row.get(key))}</dd>"
         for key, label in DETAILS
         if row.get(key) not in (None, "", [], {})

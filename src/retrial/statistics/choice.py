@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from retrial.errors import RetrialError
+from retrial.core.errors import RetrialError
 from retrial.statistics.intervals import finite
 
 # Means of the same fold scores added in another order differ in the last bits.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from retrial.errors import RetrialError
+from retrial.core.errors import RetrialError
 from retrial.statistics.intervals import (
     FEWEST_SEEDS,
     constant,

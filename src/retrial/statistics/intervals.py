@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from retrial.errors import RetrialError
+from retrial.core.errors import RetrialError
 
 FEWEST_SEEDS = 3
 _MOST_SEEDS = 10**7

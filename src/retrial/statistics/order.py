@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from retrial.errors import RetrialError
+from retrial.core.errors import RetrialError
 from retrial.statistics.intervals import (
     Interval,
     finite,

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from retrial.errors import RetrialError
+from retrial.core.errors import RetrialError
 from retrial.statistics.intervals import finite, sample_sd, two_sided_p
 
 

@@ -9,7 +9,7 @@ import re
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
-from retrial.errors import RetrialError
+from retrial.core.errors import RetrialError
 
 _NUMBER = re.compile(
     r"[+-]?(?:[0-9]+\.?(?P<whole>[0-9]*)|\.(?P<bare>[0-9]+))(?:[eE](?P<exp>[+-]?[0-9]+))?"

@@ -12,7 +12,7 @@ from typing import Literal
 
 from numpy.typing import ArrayLike
 
-from retrial.errors import RetrialError
+from retrial.core.errors import RetrialError
 from retrial.statistics.intervals import (
     FEWEST_SEEDS,
     Interval,

@@ -23,12 +23,12 @@ from pydantic import Field, field_validator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from retrial.class_pairs import fit_pairs, predict_pairs
-from retrial.config import Count, FrozenModel, Positive
-from retrial.errors import RetrialError
-from retrial.kernels import Kernel, Machine, best_cell, gamma_scale, grid_scores
-from retrial.seeds import generator
-from retrial.trial import Metric, Result, Trial
+from retrial.core.config import Count, FrozenModel, Positive
+from retrial.core.errors import RetrialError
+from retrial.core.seeds import generator
+from retrial.core.trial import Metric, Result, Trial
+from retrial.machines.class_pairs import fit_pairs, predict_pairs
+from retrial.machines.kernels import Kernel, Machine, best_cell, gamma_scale, grid_scores
 
 NAME = "kernels"
 

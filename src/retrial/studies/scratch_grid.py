@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from retrial.config import Count, FrozenModel, Positive
+from retrial.core.config import Count, FrozenModel, Positive
+from retrial.core.seeds import generator
+from retrial.core.trial import Metric, Result, Trial
 from retrial.nets import initialisers
 from retrial.nets.dense import ACTIVATIONS, DenseNetwork
-from retrial.seeds import generator
 from retrial.training.sgd import Evaluation, History, Labelled, train
-from retrial.trial import Metric, Result, Trial
 
 Array = NDArray[Any]
 

@@ -2,9 +2,9 @@
 
 Trains the networks of `scratch_grid` that learn at all, sigmoid and tanh, over a grid of initial
 distributions and learning rates, and keeps their curves, so that every epoch is a candidate as
-well. Which candidate the printed table points to is for `retrial.choose`; nothing here sees a
-printed value. The seeds begin at 1000 and have a key of their own, so that the judgement's seeds
-had no part in the choice.
+well. Which candidate the printed table points to is for `retrial.judging.choose`; nothing here
+sees a printed value. The seeds begin at 1000 and have a key of their own, so that the judgement's
+seeds had no part in the choice.
 """
 
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from retrial.config import Count, FrozenModel, Positive
+from retrial.core.config import Count, FrozenModel, Positive
+from retrial.core.trial import Metric, Result, Trial
 from retrial.studies.scratch_grid import Draw, build, fit, load_parts
-from retrial.trial import Metric, Result, Trial
 
 Array = NDArray[Any]
 

@@ -27,15 +27,15 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from retrial import shifts
-from retrial.config import Count, FrozenModel, Positive
+from retrial.core.config import Count, FrozenModel, Positive
+from retrial.core.seeds import generator, integer
+from retrial.core.trial import Metric, Result, Trial
 from retrial.nets import initialisers
 from retrial.nets.convolutional import AVERAGE, BLUR, STRIDE, LeNet, field_side
 from retrial.nets.dense import DenseNetwork
-from retrial.seeds import generator, integer
 from retrial.training import sgd
 from retrial.training.checked import History, check_steps, train
 from retrial.training.torch_sgd import Descent, as_input, classes, keep_freed_memory
-from retrial.trial import Metric, Result, Trial
 
 NAME = "shift"
 CLASSES = 10

@@ -1,0 +1,108 @@
+"""params.yaml and profiles/, parsed once into frozen, validated objects."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+
+from retrial.core.errors import RetrialError
+
+PARAMS = Path("params.yaml")
+PROFILES = Path("profiles")
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class FrozenModel(BaseModel):
+    """A section of a configuration file: unknown keys and strings for numbers are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Compute(FrozenModel):
+    """Where trials run. `workers: 0` means one worker per core."""
+
+    backend: Literal["local", "dask", "ray"]
+    address: str | None
+    workers: Annotated[int, Field(ge=0)]
+
+
+Section = TypeVar("Section", bound=FrozenModel)
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a YAML file; duplicate keys and syntax errors are told with their line."""
+    try:
+        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RetrialError(f"{path}: no such file") from None
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = f" line {mark.line + 1}" if mark else ""
+        problem = (error.problem or "not YAML").split("\n")[0]
+        raise RetrialError(f"{path}:{line} {problem}") from None
+
+
+def section(path: Path, name: str, model: type[Section]) -> Section:
+    """The section `name` of a YAML file as a validated `model`."""
+    content = read_yaml(path)
+    if not isinstance(content, dict) or name not in content:
+        raise RetrialError(f"{path}: key {name} is missing, expected a section of that name")
+    return validated(content[name], model, f"{path}: {name}")
+
+
+def validated(content: Any, model: type[Section], where: str) -> Section:
+    """`content` as a `model`; the first mistake becomes one line that begins with `where`."""
+    try:
+        # Sequences in YAML are lists; frozen models hold tuples.
+        return model.model_validate(_tuples(content))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(sorted(model.model_fields))
+            raise RetrialError(
+                f"{where}.{key} = {first['input']!r}: unknown key, expected one of {known}{more}"
+            ) from None
+        message = first["msg"][0].lower() + first["msg"][1:]
+        value = "" if first["type"] == "missing" else f" = {first['input']!r}"
+        raise RetrialError(f"{where}.{key}{value}: {message}{more}") from None
+
+
+def _tuples(content: Any) -> Any:
+    if isinstance(content, list):
+        return tuple(_tuples(item) for item in content)
+    if isinstance(content, dict):
+        return {key: _tuples(value) for key, value in content.items()}
+    return content
+
+
+def profile_name(params: Path = PARAMS) -> str:
+    """The profile that params.yaml chooses; its file must exist below profiles/."""
+    content = read_yaml(params)
+    name = content.get("profile") if isinstance(content, dict) else None
+    known = sorted(path.stem for path in (params.parent / PROFILES).glob("*.yaml"))
+    if name not in known:
+        raise RetrialError(f"{params}: profile = {name!r}: expected one of {', '.join(known)}")
+    return str(name)
+
+
+def profile_path(name: str, root: Path = Path()) -> Path:
+    """The file with the budgets of a profile."""
+    return root / PROFILES / f"{name}.yaml"
+
+
+def check_keys(params: Path = PARAMS, sections: tuple[str, ...] = ()) -> None:
+    """Refuse a top-level key of params.yaml that nothing reads."""
+    content = read_yaml(params)
+    known = {"profile", "compute", *sections}
+    for key in content:
+        if key not in known:
+            raise RetrialError(
+                f"{params}: {key} = {content[key]!r}: unknown key, "
+                f"expected one of {', '.join(sorted(known))}"
+            )

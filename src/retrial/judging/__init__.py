@@ -1,0 +1,1 @@
+"""From records and ledger to verdicts."""

@@ -1,0 +1,128 @@
+"""The judge on trial: how often the rule for values errs, and what it finds (statistics.md).
+
+A run posed as a printed number must not be contradicted more often than the rule's level; a run
+moved by 1, 2 or 5 margins should be. Both are counted on real runs, leaving one seed out, and
+stated beforehand for normally distributed runs.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import special
+
+from retrial.core.errors import RetrialError
+from retrial.statistics import FEWEST_SEEDS, Interval, Verdict, judge_value, wilson
+from retrial.statistics.intervals import finite, prediction_half_width, sample_sd, t_quantile
+
+# A value is contradicted only outside P, the 99% prediction interval.
+LEVEL = 0.01
+SHIFTS = (1.0, 2.0, 5.0)
+_NODES = 2000
+
+
+@dataclass(frozen=True)
+class TrialOfJudge:
+    """How often posed numbers were contradicted.
+
+    shift: what was added to the posed runs, in margins (0: nothing, every contradiction is false).
+    contradicted, reproduced of posed; rate = contradicted/posed with its 95% Wilson interval
+    (posed numbers of one arm share runs, so the interval is a guide); stated: the rate that normal
+    runs of the same SDs give.
+    """
+
+    shift: float
+    posed: int
+    contradicted: int
+    reproduced: int
+    rate: float
+    interval: Interval
+    stated: float
+
+    @property
+    def too_many(self) -> bool:
+        """Whether unmoved runs are contradicted more often than LEVEL, beyond chance."""
+        return self.shift == 0 and self.interval.low > LEVEL
+
+
+def leave_one_seed_out(
+    arms: Sequence[ArrayLike], margins: Sequence[float], decimals: int, shift: float = 0.0
+) -> TrialOfJudge:
+    """Pose each run of each arm as a printed number and judge it by the arm's other runs.
+
+    arms: runs (n,) with n >= 4 each, so that three are left; margins: Δ of each arm. The posed run
+    is rounded to `decimals`, as a report would print it. With `shift` s it is moved by +s·Δ and by
+    −s·Δ, and both are posed. Raises RetrialError for no arm, too few runs or a margin that is not
+    positive.
+    """
+    if not arms or len(arms) != len(margins):
+        raise RetrialError(f"{len(arms)} arms, {len(margins)} margins: expected equal, at least 1")
+    verdicts: list[Verdict] = []
+    stated: list[float] = []
+    half_unit = 10.0**-decimals / 2
+    for runs, margin in zip(arms, margins, strict=True):
+        x = finite(runs, "runs")
+        n = len(x)
+        if n <= FEWEST_SEEDS:
+            raise RetrialError(
+                f"judge on trial with {n} runs: expected at least {FEWEST_SEEDS + 1}"
+            )
+        moves = (shift * margin, -shift * margin) if shift else (0.0,)
+        for i in range(n):
+            others = np.delete(x, i)
+            for move in moves:
+                printed = round(float(x[i]) + move, decimals)
+                verdicts.append(judge_value(others, printed, decimals, margin).verdict)
+        rate = stated_contradiction_rate(sample_sd(x), n - 1, margin, half_unit, shift * margin)
+        stated += [rate] * (n * len(moves))
+    posed, contradicted = len(verdicts), verdicts.count("contradicted")
+    return TrialOfJudge(
+        shift,
+        posed,
+        contradicted,
+        verdicts.count("reproduced"),
+        contradicted / posed,
+        wilson(contradicted, posed),
+        float(np.mean(stated)),
+    )
+
+
+def planted_shifts(
+    arms: Sequence[ArrayLike],
+    margins: Sequence[float],
+    decimals: int,
+    shifts: Sequence[float] = SHIFTS,
+) -> list[TrialOfJudge]:
+    """`leave_one_seed_out` at each shift, in margins; the rate is the detection rate."""
+    return [leave_one_seed_out(arms, margins, decimals, shift) for shift in shifts]
+
+
+def stated_contradiction_rate(
+    sd: float, n: int, margin: float, half_unit: float, shift: float
+) -> float:
+    """Probability that judge_value contradicts a run moved by `shift`, for normal runs.
+
+    The posed run and the n >= 3 runs that judge it are normal with SD `sd`; all in one unit. A
+    number is contradicted when |d| > max(P, Δ + t(.95, n−1)·s/√n + h). d is normal with mean
+    `shift` and SD sd·√(1 + 1/n), independent of s, whose square times (n−1)/sd² is chi-squared;
+    averaged over 2000 equal slices of that distribution. The exact comparison of runs without
+    spread is taken as |d| > h.
+    """
+    if n < FEWEST_SEEDS or sd < 0 or not margin > 0:
+        raise RetrialError(
+            f"stated rate for {n} runs, SD {sd!r}, margin {margin!r}: expected at least"
+            f" {FEWEST_SEEDS} runs, an SD of at least 0, a margin above 0"
+        )
+    if sd == 0:
+        return float(abs(shift) > half_unit)
+    slices = (np.arange(_NODES) + 0.5) / _NODES
+    s = sd * np.sqrt(special.chdtri(n - 1, 1 - slices) / (n - 1))
+    outside = prediction_half_width(1.0, n) * s + half_unit
+    disjoint = margin + t_quantile(0.95, n - 1) * s / math.sqrt(n) + half_unit
+    limit = np.maximum(outside, disjoint)
+    spread = sd * math.sqrt(1 + 1 / n)
+    above = special.ndtr((shift - limit) / spread)
+    below = special.ndtr((-shift - limit) / spread)
+    return float((above + below).mean())

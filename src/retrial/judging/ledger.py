@@ -1,0 +1,135 @@
+"""The ledger: every printed claim, as the YAML files below claims/ state it.
+
+A file holds the claims of one report in groups. What a group says (`where`, `family`, `assumes`,
+`table`, …) holds for each of its claims unless the claim says otherwise.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from retrial.core.config import FrozenModel, read_yaml, validated
+from retrial.core.errors import RetrialError
+
+CLAIMS = Path("claims")
+# The claims that were read out of the five reports, in this ledger or still to come.
+TOTAL = 599
+
+Kind = Literal["value", "order", "curve", "choice", "count", "exact", "formula", "statement"]
+
+
+class Evidence(FrozenModel):
+    """Which records decide a claim.
+
+    `arm` and `metric` name what is measured; `against` is the arm that an order claim compares
+    with; `test` names a statement test, `thresholds` its numbers, fixed beforehand.
+    `deterministic`: there is no chance in the number, one run decides it by exact comparison.
+    """
+
+    arm: str
+    metric: str | None = None
+    against: str | None = None
+    test: str | None = None
+    deterministic: bool = False
+    thresholds: dict[str, float | int | str] = Field(default_factory=dict)
+
+
+class Possible(FrozenModel):
+    """Checks that need no compute.
+
+    `of`: an accuracy must be some j/of. `accuracy`: the id of the claim that prints the accuracy
+    belonging to a cross-entropy, which bounds it jointly. `entropy`: the number of classes.
+    """
+
+    of: Annotated[int, Field(ge=1)] | None = None
+    accuracy: str | None = None
+
+
+class Claim(FrozenModel):
+    """One printed number, formula or conclusion.
+
+    `printed` keeps the decimals as printed; `unit` says whether an accuracy is a fraction or a
+    percentage. `margin` replaces the default of its `quantity` and needs a `margin_reason`.
+    `fitted`: what was chosen with this very number in view; such a claim can be contradicted but
+    does not count as reproduced in a headline. `lost` says what a claim that cannot be tested
+    lacks. `fault` names the fault that is tried as an explanation. `table` is the set of order
+    claims that Holm's correction covers.
+    """
+
+    id: str
+    report: str
+    family: str
+    where: str
+    quote: str
+    rendering: str = ""
+    statement: str
+    kind: Kind
+    printed: str = ""
+    unit: Literal["fraction", "percent", "count", ""] = ""
+    quantity: Literal["accuracy", "loss", ""] = ""
+    evidence: Evidence
+    possible: Possible = Possible()
+    margin: Annotated[float, Field(gt=0)] | None = None
+    margin_reason: str = ""
+    assumes: tuple[str, ...] = ()
+    fitted: tuple[str, ...] = ()
+    lost: str = ""
+    fault: str | None = None
+    table: str = ""
+
+    @property
+    def scale(self) -> float:
+        """What a measured fraction is multiplied with to be in the unit of the print."""
+        return 100.0 if self.unit == "percent" else 1.0
+
+
+def load_claims(folder: Path = CLAIMS) -> list[Claim]:
+    """All claims of the ledger by report and position; ids are unique."""
+    paths = sorted(folder.glob("*.yaml"))
+    if not paths:
+        raise RetrialError(f"{folder}: no *.yaml file, expected the ledger of the reports")
+    claims = [claim for path in paths for claim in read_ledger(path)]
+    seen: set[str] = set()
+    for claim in claims:
+        if claim.id in seen:
+            raise RetrialError(f"{folder}: id {claim.id}: stands twice, expected once")
+        seen.add(claim.id)
+    return claims
+
+
+def read_ledger(path: Path) -> list[Claim]:
+    """The claims of one report's file."""
+    content = read_yaml(path)
+    if not isinstance(content, dict) or set(content) != {"report", "groups"}:
+        raise RetrialError(f"{path}: expected the keys report and groups at the top")
+    claims = []
+    for group in content["groups"]:
+        shared = {key: value for key, value in group.items() if key != "claims"}
+        for own in group.get("claims", ()):
+            merged: dict[str, Any] = {"report": content["report"], **shared, **own}
+            for key in ("evidence", "possible"):
+                if key in shared and key in own:
+                    merged[key] = {**shared[key], **own[key]}
+            claim = validated(merged, Claim, f"{path}: {own.get('id', 'a claim without an id')}")
+            if claim.margin is not None and not claim.margin_reason:
+                raise RetrialError(f"{path}: {claim.id}.margin_reason: missing, a margin needs one")
+            claims.append(claim)
+    return claims
+
+
+def of_family(claims: Iterable[Claim], family: str) -> list[Claim]:
+    """The claims that a family owns; RetrialError when it owns none."""
+    found = [claim for claim in claims if claim.family == family]
+    if not found:
+        raise RetrialError(f"{CLAIMS}: family {family!r} owns no claim")
+    return found
+
+
+def find(claims: Iterable[Claim], claim_id: str) -> Claim:
+    """The claim of an id."""
+    for claim in claims:
+        if claim.id == claim_id:
+            return claim
+    raise RetrialError(f"{CLAIMS}: no claim {claim_id!r}; `retrial verdicts` lists them")

@@ -1,0 +1,26 @@
+"""Named tests of printed statements, each with its thresholds in the ledger."""
+
+from collections.abc import Callable
+
+from retrial.core.records import Records
+from retrial.judging.ledger import Claim
+from retrial.judging.statements import kernels, scratch_grid, shift
+from retrial.judging.statements.outcome import Outcome
+
+Test = Callable[[Claim, Records], Outcome]
+
+TESTS: dict[str, Test] = {
+    test.__name__: test
+    for test in (
+        scratch_grid.not_a_number,
+        scratch_grid.constant_predictor,
+        scratch_grid.nan_from_gradients,
+        scratch_grid.zero_weights_stay,
+        kernels.grid_choice,
+        kernels.mcnemar,
+        shift.passes_through,
+        shift.shared_weights,
+        shift.invariant,
+        shift.proxy,
+    )
+}

@@ -1,0 +1,69 @@
+"""Tests of what report 000 concludes from its kernels (section 6)."""
+
+import numpy as np
+
+from retrial.core.errors import RetrialError
+from retrial.core.records import Records
+from retrial.judging.ledger import Claim
+from retrial.judging.statements.outcome import Outcome
+from retrial.statistics import disagreements, judge_choice, mcnemar_exact, smallest_mcnemar_p
+
+LEVEL = 0.05
+
+
+def grid_choice(claim: Claim, records: Records) -> Outcome:
+    """A printed C: the grid search's choice under the report's protocol, ties listed as ties.
+
+    Beside it stands how often other numbers of folds and random subsets choose the same.
+    """
+    arm, printed = claim.evidence.arm, float(claim.printed)
+    costs = records.array(arm, 0, "C").tolist()
+    if printed not in costs:
+        raise RetrialError(f"printed = {claim.printed}: not in the grid {costs}")
+    own = records.array(arm, 0, "scores").mean(axis=1)
+    other_folds = records.of(arm)[0]["config"]["other_folds"]
+    others = [records.array(arm, 0, f"scores_folds{k}").mean(axis=1) for k in other_folds]
+    subset = f"subset/{arm}"
+    if subset in records.arms():
+        others += [
+            records.array(subset, trial["seed"], "scores").mean(axis=1)
+            for trial in records.of(subset)
+        ]
+    found = judge_choice(own, costs.index(printed), np.array(others))
+    best = ", ".join(f"{costs[i]:g}" for i in found.best)
+    return Outcome(
+        found.verdict,
+        costs[found.best[0]],
+        n=len(others) + 1,
+        reason=f"best here: C = {best}{' (tied)' if found.tied else ''}; C = {printed:g} is best "
+        f"or tied in {found.frequency:.0%} of {len(others)} other searches (other folds, random "
+        f"subsets), alone in {found.alone:.0%}",
+    )
+
+
+def mcnemar(claim: Claim, records: Records) -> Outcome:
+    """One deterministic model better than another: exact McNemar on all test images.
+
+    Beside it stands what the printed sample could have shown at best.
+    """
+    first, second = claim.evidence.arm, claim.evidence.against
+    if second is None:
+        raise RetrialError("evidence.against: missing, expected the arm to compare with")
+    a, b = (records.array(arm, 0, "correct").astype(bool) for arm in (first, second))
+    a100, b100 = (records.array(arm, 0, "correct100").astype(bool) for arm in (first, second))
+    only_a, only_b = disagreements(a, b)
+    p = mcnemar_exact(only_a, only_b)
+    size = len(a100)
+    least = smallest_mcnemar_p(int(a100.sum()), int(b100.sum()), size)
+    small = disagreements(a100, b100)
+    difference = float(a.mean() - b.mean())
+    verdict = "inconclusive" if p >= LEVEL else "reproduced" if difference > 0 else "contradicted"
+    return Outcome(
+        verdict,
+        difference,
+        n=len(a),
+        reason=f"of {len(a)} test images {first} alone gets {only_a} right, {second} alone "
+        f"{only_b} (McNemar p = {p:.2g}); on the {size} images {small[0]} and {small[1]} "
+        f"(p = {mcnemar_exact(*small):.2g}; {int(a100.sum())} against {int(b100.sum())} of "
+        f"{size} could not give less than p = {least:.2g})",
+    )

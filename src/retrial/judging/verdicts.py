@@ -1,0 +1,71 @@
+"""The edge of the verdict stages: records and ledger in, verdict tables out."""
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from retrial.core.config import profile_name
+from retrial.core.errors import RetrialError
+from retrial.core.records import Records
+from retrial.judging.judge import Family, judge_family
+from retrial.judging.ledger import CLAIMS, load_claims, of_family
+
+RESULTS = Path("data/results")
+VERDICTS = RESULTS / "verdicts"
+TABLE = RESULTS / "verdicts.csv"
+SUMMARY = RESULTS / "verdicts.json"
+COLUMNS = (
+    "id", "report", "family", "kind", "verdict", "printed", "measured", "low", "high", "n",
+    "profile", "reason",
+)  # fmt: skip
+
+
+def write_family(family: str) -> None:
+    """Judge every claim that `family` owns; one row each to data/results/verdicts/<family>.json."""
+    claims = load_claims(CLAIMS)
+    records = Records.load(RESULTS / family)
+    ledger = {claim.id: claim for claim in claims}
+    rows = judge_family(of_family(claims, family), Family(records, ledger, profile_name()))
+    VERDICTS.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(rows, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    (VERDICTS / f"{family}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def merge() -> None:
+    """All families' rows as one table, in the ledger's order, and their counts for dvc metrics.
+
+    Raises RetrialError when a claim of the ledger has no verdict, or more than one.
+    """
+    rows = [row for path in sorted(VERDICTS.glob("*.json")) for row in read_rows(path)]
+    found = Counter(row["id"] for row in rows)
+    order = [claim.id for claim in load_claims(CLAIMS)]
+    for claim_id in order:
+        if found[claim_id] != 1:
+            raise RetrialError(f"{VERDICTS}: {claim_id}: {found[claim_id]} verdicts, expected one")
+    place = {claim_id: i for i, claim_id in enumerate(order)}
+    rows.sort(key=lambda row: place[row["id"]])
+    TABLE.write_text(table(rows), encoding="utf-8")
+    counts = {
+        family: dict(sorted(Counter(r["verdict"] for r in rows if r["family"] == family).items()))
+        for family in sorted({row["family"] for row in rows})
+    }
+    SUMMARY.write_text(json.dumps(counts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The verdict rows of one family."""
+    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return rows
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV with the columns that others rely on."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,1 @@
+"""Kernel machines that share what their fits have in common."""

@@ -1,0 +1,63 @@
+"""The edge of a study stage: configuration and files in, records out."""
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+from retrial.core import records
+from retrial.core.config import PARAMS, Compute, profile_name, profile_path, section
+from retrial.core.errors import RetrialError, reported
+from retrial.running.digest import data_hashes, surroundings
+from retrial.running.store import Store
+from retrial.running.sweep import sweep
+from retrial.running.tracking import observer
+
+TIMINGS = "timings.json"
+
+
+@reported
+def run_study(study: ModuleType, data: Sequence[str], results: str) -> None:
+    """Run the study module `study` on the arrays below `data`; leave its records in `results`.
+
+    Protocol: the study's section of params.yaml. Budget: its section of the chosen profile.
+    """
+    require_avx2()
+    name = study.NAME
+    profile = profile_name()
+    protocol = section(PARAMS, name, study.Protocol)
+    budget = section(profile_path(profile), name, study.Budget)
+    compute = section(PARAMS, "compute", Compute)
+    folders = [Path(folder) for folder in data]
+    around = surroundings(study.__name__, data_hashes(folders))
+    trials = study.trials(protocol, budget)
+    print(f"{name}: profile {profile}, {len(trials)} trials", flush=True)
+    with observer(name, around) as watch:
+        finished, seconds = sweep(
+            study.__name__, trials, folders, around, compute, Store.default(), watch
+        )
+    provenance = {
+        **around,
+        "stage": name,
+        "protocol": protocol.model_dump(mode="json"),
+        "budget": budget.model_dump(mode="json"),
+    }
+    skipped = study.skipped(protocol, budget)
+    records.write(Path(results), name, finished, skipped, provenance)
+    costs: dict[str, list[float]] = defaultdict(list)
+    for trial, spent in zip(trials, seconds, strict=True):
+        costs[trial.arm].append(round(spent, 3))
+    # No out of any stage: clocks differ from run to run.
+    (Path(results) / TIMINGS).write_text(json.dumps(costs, indent=1, sort_keys=True) + "\n")
+
+
+def require_avx2() -> None:
+    """Stop with a clear message on an x86-64 machine without AVX2; other machines may go on."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return
+    if os.uname().machine == "x86_64" and "avx2" not in flags:
+        raise RetrialError("/proc/cpuinfo: no AVX2; the study's bytes are defined for AVX2 and up")

@@ -1,0 +1,94 @@
+"""The trial store: finished trials in the user's cache folder, one file each.
+
+It does not depend on the working folder: DVC deletes a stage's outs before it runs and may run it
+elsewhere. A file is written whole or not at all, so a run that was killed at any point is taken
+up after its last finished trial.
+"""
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from retrial.core.files import cache_folder, write_atomically
+from retrial.core.records import canonical, finite
+from retrial.core.trial import Metric, Result
+
+HEAD = "result"
+
+
+def pack(result: Result, seconds: float) -> bytes:
+    """A result as one uncompressed npz: a JSON head as bytes, then the arrays."""
+    head = {
+        "metrics": {k: [finite(m.value), m.n] for k, m in result.metrics.items()},
+        "status": result.status,
+        "decided": result.decided,
+        "detail": result.detail,
+        "curves": {k: [finite(v) for v in curve] for k, curve in result.curves.items()},
+        "seconds": seconds,
+    }
+    members = {HEAD: np.frombuffer(canonical(head).encode(), dtype=np.uint8)}
+    members |= {f"array:{name}": array for name, array in result.arrays.items()}
+    members |= {f"weight:{name}": array for name, array in result.weights.items()}
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **members)
+    return buffer.getvalue()
+
+
+def unpack(path: Path) -> tuple[Result, float]:
+    """The result in a file of the store and the seconds that it took."""
+    # The stream is ours to close: NumPy leaves it open when the file is damaged.
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as members:
+        head = json.loads(members[HEAD].tobytes())
+        arrays, weights = (
+            {
+                name.removeprefix(prefix): members[name]
+                for name in members.files
+                if name.startswith(prefix)
+            }
+            for prefix in ("array:", "weight:")
+        )
+    result = Result(
+        metrics={name: Metric(*pair) for name, pair in head["metrics"].items()},
+        status=head["status"],
+        decided=head["decided"],
+        detail=head["detail"],
+        curves=head["curves"],
+        arrays=arrays,
+        weights=weights,
+    )
+    return result, head["seconds"]
+
+
+@dataclass(frozen=True)
+class Store:
+    """Finished trials by fingerprint below `folder`."""
+
+    folder: Path
+
+    @classmethod
+    def default(cls) -> "Store":
+        """The store in the user's cache folder (RETRIAL_CACHE moves it)."""
+        return cls(cache_folder() / "trials")
+
+    def path(self, fingerprint: str) -> Path:
+        """Where the trial of this fingerprint lies."""
+        return self.folder / fingerprint[:2] / f"{fingerprint}.npz"
+
+    def get(self, fingerprint: str) -> tuple[Result, float] | None:
+        """A finished trial and its seconds; None when it is not there or its file is damaged."""
+        path = self.path(fingerprint)
+        try:
+            return unpack(path)
+        except FileNotFoundError:
+            return None
+        except (zipfile.BadZipFile, ValueError, KeyError, EOFError):
+            path.unlink(missing_ok=True)
+            return None
+
+    def put(self, fingerprint: str, result: Result, seconds: float) -> None:
+        """Keep a finished trial; RetrialError when the folder is full or cannot be written."""
+        write_atomically(self.path(fingerprint), pack(result, seconds))

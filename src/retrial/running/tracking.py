@@ -1,0 +1,419 @@
+"""MLflow as an index of finished trials: one flat run per trial, rebuilt from records at any time.
+
+The records are the truth and published tables never read MLflow, so nothing that goes wrong here
+may fail a study: one line says so, and `retrial track` sends the same runs later. A run is found
+by its tag `fingerprint`; writing a trial twice adds nothing.
+"""
+
+import csv
+import logging
+import os
+import re
+import subprocess
+import sys
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from retrial.core.config import read_yaml
+from retrial.core.errors import RetrialError
+from retrial.core.records import CURVES, RECORDS, Finished, Records, canonical, finite
+from retrial.core.trial import Metric, Result, Trial
+
+URI_VARIABLE = "MLFLOW_TRACKING_URI"
+DATABASE, ARTIFACTS = "mlflow.db", "mlartifacts"
+FINGERPRINT, COMMIT, DIRTY = "fingerprint", "commit", "dirty"
+RESULTS, PUBLISHED = Path("data/results"), Path("reports/published")
+# The search for a family's open choices is a study of its own and belongs to that family.
+FAMILIES = {"scratch_search": "scratch_grid"}
+# MLflow takes 1000 metrics, 100 params and 100 tags in one batch.
+METRICS, PARAMS = 1000, 100
+PARAM_LENGTH, TAG_LENGTH = 6000, 5000
+STEP_MILLISECONDS = 1000
+
+Claims = Mapping[tuple[str, str], Sequence[str]]
+
+
+def local_uri(root: Path) -> str:
+    """The default store: a database file in the project's root."""
+    return f"sqlite:///{root.resolve() / DATABASE}"
+
+
+def tracking_uri(root: Path) -> str:
+    """The server that the environment names, or the project's own database."""
+    return os.environ.get(URI_VARIABLE) or local_uri(root)
+
+
+@dataclass
+class Run:
+    """What the index knows of a run in MLflow."""
+
+    id: str
+    closed: bool
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Index:
+    """The runs of one study in MLflow, by fingerprint."""
+
+    client: Any
+    experiment: str
+    runs: dict[str, Run]
+
+    @classmethod
+    def open(cls, study: str, root: Path) -> "Index":
+        """Connect, and fetch the known runs of `study` once. Raises whatever MLflow raises.
+
+        Of two runs with one fingerprint the later is deleted.
+        """
+        client = connect(root)
+        name = f"retrial/{study}"
+        known = client.get_experiment_by_name(name)
+        if known is None:
+            local = tracking_uri(root) == local_uri(root)
+            place = (root.resolve() / ARTIFACTS / study).as_uri() if local else None
+            return cls(client, client.create_experiment(name, artifact_location=place), {})
+        runs: dict[str, Run] = {}
+        for run in sorted(all_runs(client, known.experiment_id), key=age):
+            tags = dict(run.data.tags)
+            key = tags.get(FINGERPRINT, "")
+            if key in runs:
+                client.delete_run(run.info.run_id)
+            elif key:
+                runs[key] = Run(run.info.run_id, run.info.status == "FINISHED", tags)
+        return cls(client, known.experiment_id, runs)
+
+    def add(self, finished: Finished, tags: Mapping[str, str]) -> bool:
+        """Write the run of a trial unless it is there; true when a run was written.
+
+        A run that a killed process left open is written again and closed: equal steps carry equal
+        times, so MLflow keeps one of each point.
+        """
+        from mlflow.entities import Metric as Point
+        from mlflow.entities import Param
+
+        key = finished.fingerprint
+        if key in self.runs and self.runs[key].closed:
+            return False
+        if key not in self.runs:
+            name = f"{finished.trial.arm} · {finished.trial.seed}"
+            run = self.client.create_run(self.experiment, tags=dict(tags), run_name=name)
+            self.runs[key] = Run(run.info.run_id, False, dict(tags))
+        identity = self.runs[key].id
+        points = [
+            Point(point.key, point.value, point.step * STEP_MILLISECONDS, point.step)
+            for point in measured(finished.result)
+        ]
+        # MLflow takes 1000 entities of all kinds in one request.
+        params = [Param(*pair) for pair in parameters(finished.trial).items()]
+        first = METRICS - len(params)
+        self.client.log_batch(identity, metrics=points[:first], params=params)
+        for start in range(first, len(points), METRICS):
+            self.client.log_batch(identity, metrics=points[start : start + METRICS])
+        self.client.set_terminated(identity)
+        self.runs[key].closed = True
+        return True
+
+    def retag(self, fingerprint: str, tags: Mapping[str, str]) -> None:
+        """Set the tags of a known run that are new or have another value."""
+        from mlflow.entities import RunTag
+
+        run = self.runs[fingerprint]
+        changed = [RunTag(key, value) for key, value in tags.items() if run.tags.get(key) != value]
+        for start in range(0, len(changed), PARAMS):
+            self.client.log_batch(run.id, tags=changed[start : start + PARAMS])
+        run.tags.update(tags)
+
+
+def age(run: Any) -> tuple[int, str]:
+    """Sorts runs from the earliest to the latest."""
+    return run.info.start_time, run.info.run_id
+
+
+def all_runs(client: Any, experiment: str) -> Iterator[Any]:
+    """The runs of an experiment that are not deleted, page by page."""
+    token = None
+    while True:
+        page = client.search_runs([experiment], max_results=1000, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def connect(root: Path) -> Any:
+    """An MLflow client for `root`; creates the local database when there is none."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    # A server that does not answer costs seconds, not MLflow's default of minutes.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    from filelock import FileLock
+    from mlflow.tracking import MlflowClient
+
+    for name in ("mlflow.store", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    uri = tracking_uri(root)
+    if uri.startswith("sqlite"):
+        leave_flushing_to_the_system()
+    if uri != local_uri(root):
+        return MlflowClient(uri)
+    # Two processes that create the database at once, or one that is killed meanwhile, would leave
+    # it broken for good: it comes to its place whole.
+    (root / ARTIFACTS).mkdir(exist_ok=True)
+    with FileLock(root / ARTIFACTS / ".lock", timeout=120):
+        if not (root / DATABASE).exists():
+            unfinished = root.resolve() / ARTIFACTS / ".unfinished.db"
+            unfinished.unlink(missing_ok=True)
+            MlflowClient(f"sqlite:///{unfinished}").get_experiment_by_name("Default")
+            unfinished.replace(root / DATABASE)
+    return MlflowClient(uri)
+
+
+def leave_flushing_to_the_system() -> None:
+    """Let SQLite commit without fsync: what can be rebuilt need not survive a power cut."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    if not event.contains(Engine, "connect", _without_fsync):
+        event.listen(Engine, "connect", _without_fsync)
+
+
+def _without_fsync(connection: Any, _: Any) -> None:
+    if type(connection).__module__ == "sqlite3":
+        connection.execute("PRAGMA synchronous = OFF")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hide warnings that MLflow raises about itself: a user of a study cannot mend them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+class Point(NamedTuple):
+    """One number of a run: final metrics have step 0, curves their epochs from 1 on."""
+
+    key: str
+    value: float
+    step: int
+
+
+def measured(result: Result) -> list[Point]:
+    """The final metrics and `epoch/…` curves of a result, without what is not finite."""
+    final = [
+        Point(safe(name), metric.value or 0.0, 0)
+        for name, metric in result.metrics.items()
+        if finite(metric.value) is not None
+    ]
+    curves = [
+        Point(safe(f"epoch/{name}"), value, epoch)
+        for name, curve in result.curves.items()
+        for epoch, value in enumerate(curve, start=1)
+        if value is not None and finite(value) is not None
+    ]
+    return [Point(key, float(value), step) for key, value, step in final + curves]
+
+
+def parameters(trial: Trial) -> dict[str, str]:
+    """A trial's config as MLflow's params, values as JSON."""
+    config = sorted(trial.config.items())[:PARAMS]
+    return {safe(key): canonical(value)[:PARAM_LENGTH] for key, value in config}
+
+
+def tags(finished: Finished, around: Mapping[str, Any]) -> dict[str, str]:
+    """What a run can be searched by; `around` holds the hashes of data, lock and code."""
+    trial, result, fingerprint = finished
+    found = {
+        FINGERPRINT: fingerprint,
+        "study": trial.study,
+        "stage": trial.study,
+        "family": FAMILIES.get(trial.study, trial.study),
+        "arm": trial.arm,
+        "seed": str(trial.seed),
+        "whole": str(trial.whole or result.decided).lower(),
+        "status": result.status,
+        "sample_sizes": canonical({name: metric.n for name, metric in result.metrics.items()}),
+        "lock": str(around.get("lock", "")),
+        "code": str(around.get("code", "")),
+    }
+    if result.detail:
+        found["detail"] = canonical(result.detail)
+    found |= {f"data.{safe(name)}": value for name, value in around.get("data", {}).items()}
+    return {key: value[:TAG_LENGTH] for key, value in found.items()}
+
+
+def safe(name: str) -> str:
+    """`name` with the characters that MLflow refuses in a key replaced."""
+    return re.sub(r"[^\w\-. :/]", "_", name)
+
+
+@contextmanager
+def observer(
+    study: str, around: Mapping[str, Any], root: Path | None = None
+) -> Iterator[Callable[[Finished], None]]:
+    """A callable that shows each finished trial of `study` in MLflow while the stage runs.
+
+    MLflow loads and connects at the first trial, when the workers are at work already. At the
+    first failure one line is printed and the rest of the stage goes on without it.
+    """
+    place = root or Path.cwd()
+    index: Index | None = None
+    broken = False
+
+    def watch(finished: Finished) -> None:
+        nonlocal index, broken
+        if broken:
+            return
+        try:
+            with quiet():
+                index = index or Index.open(study, place)
+                index.add(finished, tags(finished, around))
+        except Exception as error:
+            broken = True
+            print(
+                f"warning: {complaint(place, error)}; the records are kept, "
+                "`retrial track` sends them later",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    yield watch
+
+
+def complaint(root: Path, error: Exception) -> str:
+    """One line on why MLflow did not take a run, without the password of its address."""
+    uri = tracking_uri(root)
+    parts = urlsplit(uri)
+    if "@" in parts.netloc:
+        uri = uri.replace(parts.netloc, parts.netloc.rsplit("@", 1)[1])
+    lines = [line for line in str(error).splitlines() if line] or [""]
+    reason = lines[0] if len(lines[0]) < 160 else f"{lines[0][:160]}…"
+    if "@" in parts.netloc:
+        reason = reason.replace(parts.netloc.rsplit("@", 1)[0], "…")
+    return f"MLflow at {uri} did not take a run: {type(error).__name__}: {reason}"
+
+
+class Tracked(NamedTuple):
+    """What `track` did for one folder of records."""
+
+    folder: Path
+    trials: int
+    added: int
+
+
+def track(root: Path, claims: Claims | None = None) -> list[Tracked]:
+    """Bring MLflow up to date with all records below `root`, published ones included.
+
+    `claims` maps (study, arm) to the ids of the claims that rest on that arm. Raises RetrialError
+    when MLflow does not answer; running again adds nothing.
+    """
+    done = []
+    git = commit(root)
+    for base in (root / RESULTS, root / PUBLISHED):
+        sums = md5s((root if base == root / RESULTS else base) / "dvc.lock")
+        for path in sorted(base.glob(f"*/{RECORDS}")):
+            records = Records.load(path.parent)
+            everywhere = {
+                **{f"md5.{safe(key)}": value for key, value in sums.get(records.study, {}).items()},
+                "published": str(base == root / PUBLISHED).lower(),
+            }
+            try:
+                with quiet():
+                    index = Index.open(records.study, root)
+                    done.append(_track_folder(index, records, everywhere, git, claims or {}))
+            except Exception as error:
+                raise RetrialError(f"{path.parent}: {complaint(root, error)}") from error
+    return done
+
+
+def _track_folder(
+    index: Index,
+    records: Records,
+    everywhere: Mapping[str, str],
+    git: Mapping[str, str],
+    claims: Claims,
+) -> Tracked:
+    added = 0
+    everything = finished_trials(records)
+    for finished in everything:
+        added += index.add(finished, tags(finished, records.provenance))
+        ids = claims.get((records.study, finished.trial.arm), ())
+        more = dict(everywhere)
+        if ids:
+            more["claims"] = ",".join(ids)[:TAG_LENGTH]
+        # The commit at which a run was first sent stays with it, unless that one was dirty.
+        if index.runs[finished.fingerprint].tags.get(DIRTY) != "false":
+            more |= git
+        index.retag(finished.fingerprint, more)
+    return Tracked(records.folder, len(everything), added)
+
+
+def finished_trials(records: Records) -> list[Finished]:
+    """The trials of a results folder with their curves, as a stage's observer would see them."""
+    curves: dict[tuple[str, str], dict[str, list[float | None]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    path = records.folder / CURVES
+    if path.exists():
+        with path.open(newline="", encoding="utf-8") as stream:
+            for row in csv.DictReader(stream):
+                of_trial = curves[row.pop("arm"), row.pop("seed")]
+                row.pop("epoch")
+                for name, value in row.items():
+                    of_trial[name].append(float(value) if value else None)
+    return [
+        Finished(
+            Trial(records.study, one["arm"], one["seed"], one["config"], one["whole"]),
+            Result(
+                {name: Metric(m["value"], m["n"]) for name, m in one["metrics"].items()},
+                one["status"],
+                detail=one["detail"],
+                curves=dict(curves[one["arm"], str(one["seed"])]),
+            ),
+            one["fingerprint"],
+        )
+        for one in records.trials
+    ]
+
+
+def md5s(lock: Path) -> dict[str, dict[str, str]]:
+    """By study: the md5s that a dvc.lock gives to the ins and outs of the study's stage."""
+    if not lock.exists():
+        return {}
+    found: dict[str, dict[str, str]] = {}
+    for stage in (read_yaml(lock) or {}).get("stages", {}).values():
+        entries = [*stage.get("deps", []), *stage.get("outs", [])]
+        sums = {one["path"]: str(one["md5"]) for one in entries if "md5" in one}
+        for study in _studies(one["path"] for one in stage.get("outs", [])):
+            found.setdefault(study, {}).update(sums)
+    return found
+
+
+def _studies(paths: Iterable[str]) -> set[str]:
+    parts = [Path(path).parts for path in paths]
+    base = RESULTS.parts
+    return {
+        path[len(base)] for path in parts if path[: len(base)] == base and len(path) > len(base)
+    }
+
+
+def commit(root: Path) -> dict[str, str]:
+    """The commit of the working tree as tags, and whether it is dirty; empty outside git."""
+    try:
+        head, changes = (
+            subprocess.run(
+                ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True
+            ).stdout.strip()
+            for arguments in (["rev-parse", "HEAD"], ["status", "--porcelain", "-uno"])
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+    return {COMMIT: head, DIRTY: str(bool(changes)).lower()}

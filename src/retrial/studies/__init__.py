@@ -1,0 +1,1 @@
+"""One module per family of experiments; each reads like a method section."""

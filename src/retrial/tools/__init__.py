@@ -1,0 +1,1 @@
+"""What the `retrial` command does besides judging."""

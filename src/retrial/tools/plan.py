@@ -1,0 +1,171 @@
+"""How long a profile takes beforehand, and how much memory and disk, from recorded timings.
+
+A trial's time is its own rough cost, corrected by what trials of its arm really took: on this
+machine (data/results/<study>/timings.json) or, failing that, where the published results were
+made (reports/published/manifest.json).
+"""
+
+import heapq
+import importlib
+import json
+import pkgutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from types import ModuleType
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from retrial import studies
+from retrial.core.config import PARAMS, profile_path, read_yaml, section
+from retrial.core.errors import RetrialError
+from retrial.core.records import PROVENANCE
+from retrial.core.trial import Trial
+from retrial.running.stage import TIMINGS
+from retrial.running.tracking import PUBLISHED, RESULTS
+
+MANIFEST = "manifest.json"
+GB = 1e9
+# Resident memory of a worker with torch and CIFAR-10 loaded, and of the stage that leads them.
+WORKER, LEADER = 0.7 * GB, 0.5 * GB
+# .venv, downloads and decoded arrays of the five data sets with DVC's copies of them.
+INSTALLED, DATA = 3.1 * GB, 1.2 * GB
+# Splits, verdicts and the report, with the start of each stage's process.
+AROUND_SECONDS = 45.0
+
+Source = Literal["this machine", "published", "estimate"]
+Timings = Mapping[str, Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a study asks for: `busy` core-seconds, `wall` seconds on the given cores."""
+
+    study: str
+    trials: int
+    busy: float
+    wall: float
+    source: Source
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Measured seconds by arm, and the trials that took them."""
+
+    timings: Timings
+    trials: Sequence[Trial]
+    source: Source
+
+    def factors(self) -> tuple[dict[str, float], float]:
+        """Seconds per unit of cost, by arm and for the study as a whole."""
+        costs: dict[str, list[float]] = {}
+        for trial in self.trials:
+            costs.setdefault(trial.arm, []).append(trial.cost)
+        arms = {
+            arm: fmean(seconds) / fmean(costs[arm])
+            for arm, seconds in self.timings.items()
+            if seconds and arm in costs
+        }
+        spent = sum(sum(self.timings[arm]) for arm in arms)
+        cost = sum(fmean(costs[arm]) * len(self.timings[arm]) for arm in arms)
+        return arms, spent / cost if cost else 1.0
+
+
+def study_modules() -> dict[str, ModuleType]:
+    """The study modules by name."""
+    names = sorted(module.name for module in pkgutil.iter_modules(studies.__path__))
+    return {name: importlib.import_module(f"retrial.studies.{name}") for name in names}
+
+
+def plan(profile: str, cores: int, root: Path = Path()) -> list[Estimate]:
+    """An estimate for each study of a profile; RetrialError when the profile is unknown."""
+    if not profile_path(profile, root).exists():
+        known = ", ".join(sorted(path.stem for path in profile_path("*", root).parent.glob("*")))
+        raise RetrialError(f"profile {profile!r}: expected one of {known}")
+    wanted = read_yaml(profile_path(profile, root))
+    estimates = []
+    for name, study in study_modules().items():
+        if name not in wanted:
+            continue
+        protocol = section(root / PARAMS, name, study.Protocol)
+        budget = section(profile_path(profile, root), name, study.Budget)
+        trials = study.trials(protocol, budget)
+        estimates.append(estimate(name, trials, recorded(name, study, root), cores))
+    return estimates
+
+
+def estimate(study: str, trials: Sequence[Trial], past: Recorded | None, cores: int) -> Estimate:
+    """The time of `trials` on `cores` workers, in the light of recorded timings where given."""
+    arms, whole = past.factors() if past else ({}, 1.0)
+    seconds = [trial.cost * arms.get(trial.arm, whole) for trial in trials]
+    source = past.source if past else "estimate"
+    return Estimate(study, len(trials), sum(seconds), makespan(seconds, cores), source)
+
+
+def makespan(seconds: Sequence[float], cores: int) -> float:
+    """When the last of `cores` workers ends, the longest trials being started first."""
+    workers = [0.0] * cores
+    for one in sorted(seconds, reverse=True):
+        heapq.heappush(workers, heapq.heappop(workers) + one)
+    return max(workers)
+
+
+def recorded(name: str, study: ModuleType, root: Path) -> Recorded | None:
+    """The timings of a study's last run here, else those that were published with its results."""
+    places: list[tuple[Path, Source]] = [
+        (root / RESULTS / name, "this machine"),
+        (root / PUBLISHED / name, "published"),
+    ]
+    for folder, source in places:
+        provenance = _json(folder / PROVENANCE)
+        timings = (
+            _json(folder / TIMINGS)
+            if source == "this machine"
+            else _json(root / PUBLISHED / MANIFEST).get("timings", {}).get(name, {})
+        )
+        if not timings or not provenance:
+            continue
+        try:
+            protocol = study.Protocol.model_validate_json(json.dumps(provenance["protocol"]))
+            budget = study.Budget.model_validate_json(json.dumps(provenance["budget"]))
+        except (ValidationError, KeyError):
+            continue  # records of an older protocol tell nothing about this one
+        return Recorded(timings, study.trials(protocol, budget), source)
+    return None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    return found
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit that a person would use."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def lines(profile: str, estimates: Sequence[Estimate], cores: int, root: Path) -> list[str]:
+    """The plan as text."""
+    total = sum(one.wall for one in estimates) + AROUND_SECONDS
+    out = [f"profile {profile}, {cores} cores, after installation and downloads:"]
+    out += [
+        f"  {one.study:<16} {one.trials:>5} trials {duration(one.wall):>8}  ({one.source})"
+        for one in estimates
+    ]
+    out.append(f"  {'splits, verdicts, report':<28} {duration(AROUND_SECONDS):>8}")
+    out.append(f"  in all about {duration(total)}; finished trials are not run again")
+    results = sum(path.stat().st_size for path in (root / "data").rglob("*") if path.is_file())
+    out.append(
+        f"memory about {(LEADER + cores * WORKER) / GB:.1f} GB; disk about {INSTALLED / GB:.1f} GB "
+        f"for .venv and {max(DATA, 2 * results) / GB:.1f} GB for data and results"
+    )
+    return out

@@ -1,0 +1,47 @@
+"""Runs trials anew in this process, with no store and no pipeline, and leaves their records.
+
+`python -m retrial.tools.rerun STUDY OUT FOLDER...` reads trials as JSON from standard input.
+`verify` starts it in a fresh process, on an emulated CPU too where there is an emulator.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from retrial.core import records
+from retrial.core.errors import RetrialError, reported
+from retrial.core.records import Finished
+from retrial.core.trial import Trial
+from retrial.running.sweep import execute
+
+
+def rerun(study: str, trials: Sequence[Trial], folders: Sequence[str], out: Path) -> None:
+    """Run `trials` of a study on the arrays below `folders`; write their records to `out`."""
+    finished = []
+    for index, trial in enumerate(trials):
+        # No parent to die with: the emulator shows this very process.
+        answer = execute(index, f"retrial.studies.{study}", trial, tuple(folders), None)
+        if answer.result is None:
+            last = answer.traceback.strip().splitlines()[-1]
+            raise RetrialError(f"{study}: trial {trial.arm} with seed {trial.seed} raised: {last}")
+        finished.append(Finished(trial, answer.result, ""))
+    records.write(out, study, finished, (), {})
+
+
+def trial_of(study: str, entry: dict[str, Any]) -> Trial:
+    """The trial that an entry of records.json came from."""
+    return Trial(study, entry["arm"], entry["seed"], entry["config"], entry["whole"])
+
+
+@reported
+def main() -> None:
+    """The entry point of `python -m retrial.tools.rerun`."""
+    study, out, *folders = sys.argv[1:]
+    trials = [trial_of(study, entry) for entry in json.load(sys.stdin)]
+    rerun(study, trials, folders, Path(out))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Loops that train networks, for dense and for convolutional ones."""

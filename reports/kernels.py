@@ -44,7 +44,7 @@ full = [a for a in arms if a.startswith("full/")]
 kernels = list(dict.fromkeys(a.split("/")[0] for a in grids))
 tops = sorted({config_value(records, a, "pixel_top") for a in grids}, reverse=True)
 names = {"linear": "linear", "rbf": "RBF", "poly": "polynomial"}
-claim_of = {"linear": "lin", "rbf": "rbf", "poly": "poly"}
+claim_of = {"linear": "000-6.2-lin", "rbf": "000-6.3-rbf", "poly": "000-6.4-poly"}
 svm, logistic = "rbf/255", "logistic/255"
 images = np.load(Path(raw) / "mnist" / "test_images.npy", mmap_mode="r", allow_pickle=False)
 
@@ -99,8 +99,8 @@ for ax, top in zip(axes[0], tops, strict=True):
         arm = f"{kernel}/{top}"
         cost, scores = records.array(arm, 0, "C"), records.array(arm, 0, "scores")
         fig.band(ax, cost, scores.T, names[kernel], place, marks=True)
-        score = printed_value(find(rows, f"000-6.{2 + place}-{claim_of[kernel]}-score"))
-        chosen = printed_value(find(rows, f"000-6.{2 + place}-{claim_of[kernel]}-C"))
+        score = printed_value(find(rows, f"{claim_of[kernel]}-score"))
+        chosen = printed_value(find(rows, f"{claim_of[kernel]}-C"))
         ax.plot(
             chosen, score, "D", markerfacecolor="white", markeredgewidth=1.6, zorder=6,
             markeredgecolor=fig.CYCLE[place], markersize=7,

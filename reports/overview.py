@@ -15,10 +15,15 @@ total = 0
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+
+from retrial.core.records import Records
+from retrial.judging.judge_trial import LEVEL, SHIFTS, leave_one_seed_out
 from retrial.report import figures as fig
 from retrial.report.numbers import counted
 from retrial.report.show import headlines, say, verdicts
-from retrial.report.tables import VERDICTS, verdict_table
+from retrial.report.tables import VERDICTS, small_table, verdict_table
+from retrial.statistics import FEWEST_SEEDS
 
 rows = verdicts(Path(results), families)
 heads = headlines(rows)
@@ -130,3 +135,46 @@ say(
 
 # %%
 say(verdict_table(rows))
+
+# %% [markdown]
+# ## The judge on trial
+
+# %%
+arms, margins, places = [], [], []
+for row in heads:
+    evidence = row["evidence"]
+    if row["kind"] != "value" or row["margin"] is None or evidence["metric"] is None:
+        continue
+    scale = 100 if row["unit"] == "percent" else 1
+    records = Records.load(Path(results) / row["family"])
+    runs = scale * records.metric(evidence["arm"], evidence["metric"])
+    if len(runs) > FEWEST_SEEDS and np.isfinite(runs).all():
+        arms.append(runs)
+        margins.append(row["margin"])
+        places.append(len(str(row["printed"]).partition(".")[2]))
+say(
+    "The rule for values is itself put to the test on the runs behind these verdicts. Each run in "
+    "turn is posed as if it had been printed and judged by the others: contradicting it is an "
+    "error, which the rule allows itself at a level of "
+    f"{counted(f'{LEVEL:.0%}', 'level of the prediction interval')}. Then runs are moved by "
+    "multiples of the margin, and should be contradicted."
+)
+if arms:
+    lines = []
+    for shift in (0.0, *SHIFTS):
+        tried = leave_one_seed_out(arms, margins, max(places), shift)
+        what = f"{len(arms)} claims of kind value, {tried.posed} posed runs"
+        ends = ", ".join(f"{end:.3f}" for end in (tried.interval.low, tried.interval.high))
+        lines.append(
+            [
+                counted(f"{shift:g}", "shift in margins"),
+                counted(tried.posed, what),
+                counted(tried.contradicted, what),
+                counted(f"{tried.rate:.3f} [{ends}]", f"{what}; Wilson interval"),
+                counted(f"{tried.stated:.3f}", "rate of normal runs with the same spread"),
+            ]
+        )
+    head = ["Moved by, margins", "Posed", "Contradicted", "Rate and interval", "Stated rate"]
+    say(small_table(head, lines, "How often the judge contradicts a run of the experiment itself."))
+else:
+    say("This profile has too few seeds for it.")

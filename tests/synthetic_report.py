@@ -83,9 +83,9 @@ def rows() -> list[dict[str, Any]]:
 
 
 def write_results(folder: Path) -> Path:
-    """Records of two arms of three seeds, and their verdicts."""
+    """Records of two arms of five seeds, and their verdicts."""
     results = folder / "data/results"
-    trials = [finished(arm, seed) for arm in ("good", "bad") for seed in range(3)]
+    trials = [finished(arm, seed) for arm in ("good", "bad") for seed in range(5)]
     records.write(results / "toy", "toy", trials, [], {"stage": "toy", "data": {"a": "b"}})
     (results / "verdicts").mkdir()
     (results / "verdicts/toy.json").write_text(json.dumps(rows()), encoding="utf-8")

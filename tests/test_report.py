@@ -94,10 +94,10 @@ def test_a_users_mistake_in_a_notebook_is_one_line(tmp_path: Path) -> None:
 
 def test_number_carries_its_provenance(records: Records) -> None:
     text = numbers.number(records, "good", "accuracy", ".2f")
-    assert text.startswith("[0.91](#sources-toy ")
+    assert text.startswith("[0.92](#sources-toy ")
     assert "stage toy" in text
     assert f"inputs md5 {records.inputs_md5()}" in text
-    assert "good00000000 good10000000 good20000000" in text
+    assert "good00000000 good10000000 good20000000 good30000000 good40000000" in text
 
 
 def test_number_refuses_unknown_keys(records: Records) -> None:
@@ -115,7 +115,7 @@ def test_number_refuses_unknown_keys(records: Records) -> None:
     ("value", "form", "text"),
     [
         (0.1, "", "0.1"),
-        (60000, "", "60\u2009000"),
+        (60000, "", "60\u202f000"),
         (-0.25, ".1f", "−0.2"),
         (float("nan"), ".2f", "nan"),
         ([256, 128], "", "256, 128"),

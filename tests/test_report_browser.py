@@ -101,7 +101,7 @@ def test_a_deep_link_opens_its_claim(page: Page, address: str) -> None:
 
 
 def test_a_number_shows_where_it_comes_from(page: Page) -> None:
-    page.locator("a.number", has_text="0.910").first.focus()
+    page.locator("a.number", has_text="0.920").first.focus()
     page.keyboard.press("Enter")
     note = page.get_by_role("dialog")
     assert "inputs md5" in note.inner_text()

@@ -231,7 +231,7 @@ def table_map(axes: Axes, counts: np.ndarray, rows: Sequence[str], columns: Sequ
     # Square root: the large agreeing cell would otherwise leave the others white.
     axes.imshow(np.sqrt(counts), cmap="Blues", vmin=0, vmax=1.7 * np.sqrt(counts.max() or 1))
     for (i, j), n in np.ndenumerate(counts):
-        axes.text(j, i, f"{int(n):,}".replace(",", "\u2009"), ha="center", va="center", fontsize=11)
+        axes.text(j, i, f"{int(n):,}".replace(",", "\u202f"), ha="center", va="center", fontsize=11)
     axes.set_xticks(range(len(columns)), list(columns))
     axes.set_yticks(range(len(rows)), list(rows), rotation=90, va="center")
     axes.grid(visible=False)

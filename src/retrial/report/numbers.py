@@ -95,9 +95,9 @@ def claimed(rows: Sequence[Mapping[str, Any]], claim: str, field: str = "printed
     return link(shown(row[field], ""), f"#{claim}", title)
 
 
-def counted(value: int, what: str, target: str = "verdicts") -> str:
-    """A count over the verdict table, as a link to it."""
-    return link(shown(value, "d"), f"#{target}", what)
+def counted(value: int | str, what: str, target: str = "verdicts") -> str:
+    """A number computed from the verdict table, as a link to it."""
+    return link(shown(value, "d" if isinstance(value, int) else ""), f"#{target}", what)
 
 
 def find(rows: Sequence[Mapping[str, Any]], claim: str) -> Mapping[str, Any]:
@@ -131,7 +131,7 @@ def shown(value: Any, form: str = "") -> str:
 def plain(value: float) -> str:
     """The shortest text that reads back as `value`, with thousands set apart."""
     if value == int(value) and abs(value) < 1e15:
-        return f"{int(value):,}".replace(",", "\u2009")  # thin space
+        return f"{int(value):,}".replace(",", "\u202f")  # narrow, no break
     return repr(value)
 
 

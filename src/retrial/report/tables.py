@@ -152,7 +152,7 @@ def interval(row: Row) -> str:
 
 def count(n: int | float | None) -> str:
     """A sample size with its thousands set apart."""
-    return "" if n is None else f"{int(n):,}".replace(",", "\u2009")
+    return "" if n is None else f"{int(n):,}".replace(",", "\u202f")
 
 
 def _prose(reason: Any) -> str:

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from retrial.core.config import Count, FrozenModel, Positive, profile_name, section
+from retrial.core.config import check_sections, profile_name, section
 from retrial.core.errors import RetrialError
+from retrial.core.models import Count, FrozenModel, Positive
 
 
 class Example(FrozenModel):
@@ -55,3 +56,11 @@ def test_an_unknown_profile_names_the_known_ones(tmp_path: Path) -> None:
     path = write(tmp_path, "profile: papr\n")
     with pytest.raises(RetrialError, match=r"profile = 'papr': expected one of paper, quick"):
         profile_name(path)
+
+
+def test_a_section_that_no_profile_knows_is_refused(tmp_path: Path) -> None:
+    profile = tmp_path / "quick.yaml"
+    profile.write_text("grid: {seeds: 3}\n")
+    path = write(tmp_path, "profile: quick\ngrid: {}\ngird: {epochs: 3}\n")
+    with pytest.raises(RetrialError, match=r"params.yaml: gird = .*unknown key, expected one of"):
+        check_sections(path, profile)

@@ -14,15 +14,20 @@ EMPTY = hashlib.sha256(ast.dump(ast.parse("")).encode()).hexdigest()
 STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 
 
+def body_of(stage: dict) -> dict:
+    return stage.get("do", stage)
+
+
 def script_of(stage: dict) -> str:
-    body = stage.get("do", stage)
-    return next(word for word in body["cmd"].split() if word.endswith(".py"))
+    return next(word for word in body_of(stage)["cmd"].split() if word.endswith(".py"))
 
 
-def imported_by_script(script: str) -> set[Path]:
-    tree = ast.parse((ROOT / script).read_text())
+def imported_by(stage: dict) -> set[Path]:
+    """The modules behind a stage's script, and behind the notebooks that it executes."""
+    scripts = [script_of(stage), *(d for d in body_of(stage)["deps"] if d.startswith("reports/"))]
+    trees = [ast.parse((ROOT / script).read_text()) for script in scripts if script[-3:] == ".py"]
     modules = set()
-    for node in ast.walk(tree):
+    for node in (node for tree in trees for node in ast.walk(tree)):
         if isinstance(node, ast.Import):
             modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
@@ -34,8 +39,7 @@ def imported_by_script(script: str) -> set[Path]:
 
 
 def declared(stage: dict) -> list[Path]:
-    body = stage.get("do", stage)
-    return [Path(dep) for dep in body["deps"] if dep.startswith("src/")]
+    return [Path(dep) for dep in body_of(stage)["deps"] if dep.startswith("src/")]
 
 
 def covers(dep: Path, path: Path) -> bool:
@@ -45,20 +49,20 @@ def covers(dep: Path, path: Path) -> bool:
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_declares_all_that_it_imports(name: str) -> None:
     deps = declared(STAGES[name])
-    imported = imported_by_script(script_of(STAGES[name]))
+    imported = imported_by(STAGES[name])
     missing = sorted(str(p) for p in imported if not any(covers(dep, p) for dep in deps))
     assert not missing, f"{name}: deps lack {missing}"
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_declares_nothing_that_it_does_not_import(name: str) -> None:
-    imported = imported_by_script(script_of(STAGES[name]))
+    imported = imported_by(STAGES[name])
     idle = [str(dep) for dep in declared(STAGES[name]) if not any(covers(dep, p) for p in imported)]
     assert not idle, f"{name}: deps hold {idle}, which nothing imports"
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_declares_its_script_and_the_lock(name: str) -> None:
-    deps = STAGES[name].get("do", STAGES[name])["deps"]
+    deps = body_of(STAGES[name])["deps"]
     assert script_of(STAGES[name]) in deps
     assert "requirements.lock" in deps

@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from retrial.core.config import FrozenModel
+from retrial.core.models import FrozenModel
 from retrial.core.errors import RetrialError
 from retrial.core.trial import Trial
 from retrial.tools import plan

@@ -8,8 +8,6 @@ load; worker processes inherit them.
 import os
 from types import MappingProxyType
 
-__version__ = "0.1.0"
-
 # One thread per trial: two processes with one thread each beat one process with two, and the
 # order of summation does not depend on the number of cores. The other settings choose, in every
 # library, the code path of an AVX2 machine; MKL's AVX2 mode differs between AMD and Intel,

@@ -3,23 +3,15 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
 from retrial.core.errors import RetrialError
+from retrial.core.models import FrozenModel
 
 PARAMS = Path("params.yaml")
 PROFILES = Path("profiles")
-
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-class FrozenModel(BaseModel):
-    """A section of a configuration file: unknown keys and strings for numbers are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Compute(FrozenModel):
@@ -60,7 +52,8 @@ def validated(content: Any, model: type[Section], where: str) -> Section:
         # Sequences in YAML are lists; frozen models hold tuples.
         return model.model_validate(_tuples(content))
     except ValidationError as error:
-        first = error.errors()[0]
+        # A misspelt key is unknown and missing; the former names it.
+        first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
         key = ".".join(str(part) for part in first["loc"])
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         if first["type"] == "extra_forbidden":
@@ -96,13 +89,15 @@ def profile_path(name: str, root: Path = Path()) -> Path:
     return root / PROFILES / f"{name}.yaml"
 
 
-def check_keys(params: Path = PARAMS, sections: tuple[str, ...] = ()) -> None:
-    """Refuse a top-level key of params.yaml that nothing reads."""
-    content = read_yaml(params)
-    known = {"profile", "compute", *sections}
-    for key in content:
+def check_sections(params: Path, profile: Path) -> None:
+    """Refuse a top-level key of `params` that nothing reads.
+
+    Every study has a section in params.yaml and one in each profile.
+    """
+    known = {"profile", "compute", *read_yaml(profile)}
+    for key, value in read_yaml(params).items():
         if key not in known:
             raise RetrialError(
-                f"{params}: {key} = {content[key]!r}: unknown key, "
+                f"{params}: {key} = {value!r}: unknown key, "
                 f"expected one of {', '.join(sorted(known))}"
             )

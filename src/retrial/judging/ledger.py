@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from retrial.core.config import FrozenModel, read_yaml, validated
+from retrial.core.config import read_yaml, validated
 from retrial.core.errors import RetrialError
+from retrial.core.models import FrozenModel
 
 CLAIMS = Path("claims")
 # The claims that were read out of the five reports, in this ledger or still to come.

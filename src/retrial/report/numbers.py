@@ -129,7 +129,9 @@ def shown(value: Any, form: str = "") -> str:
 
 
 def plain(value: float) -> str:
-    """The shortest text that reads back as `value`, with thousands set apart."""
+    """The shortest text that reads back as `value`, with thousands set apart from 10 000 on."""
+    if value == int(value) and abs(value) < 10_000:
+        return str(int(value))
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}".replace(",", "\u202f")  # narrow, no break
     return repr(value)

@@ -6,6 +6,7 @@ its rows; in print it is compact. Small tables are plain Markdown that pandoc se
 
 import html
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -74,12 +75,16 @@ def family_table(rows: Sequence[Row], caption: str) -> str:
 
 def small_table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
     """A table of Markdown cells; the first column names its row, the others hold numbers."""
+    # Captions hold numbers, which are links; a label is plain text.
+    label = re.sub(r"\[([^\]]*)\]\([^)]*\)\{[^}]*\}", r"\1", caption).replace('"', "'")
     lines = [
+        f'::: {{.scroll tabindex=0 role=region aria-label="{label}"}}',
         _line(head),
         "|" + "|".join([":--", *["--:"] * (len(head) - 1)]) + "|",
         *(_line(row) for row in rows),
         "",
         f": {caption}",
+        ":::",
     ]
     return "\n" + "\n".join(lines) + "\n"
 
@@ -152,7 +157,10 @@ def interval(row: Row) -> str:
 
 def count(n: int | float | None) -> str:
     """A sample size with its thousands set apart."""
-    return "" if n is None else f"{int(n):,}".replace(",", "\u202f")
+    if n is None:
+        return ""
+    # Four digits stay together, as reports print them.
+    return str(int(n)) if abs(n) < 10_000 else f"{int(n):,}".replace(",", "\u202f")
 
 
 def _prose(reason: Any) -> str:

@@ -8,7 +8,14 @@ from pathlib import Path
 from types import ModuleType
 
 from retrial.core import records
-from retrial.core.config import PARAMS, Compute, profile_name, profile_path, section
+from retrial.core.config import (
+    PARAMS,
+    Compute,
+    check_sections,
+    profile_name,
+    profile_path,
+    section,
+)
 from retrial.core.errors import RetrialError, reported
 from retrial.running.digest import data_hashes, surroundings
 from retrial.running.store import Store
@@ -27,6 +34,7 @@ def run_study(study: ModuleType, data: Sequence[str], results: str) -> None:
     require_avx2()
     name = study.NAME
     profile = profile_name()
+    check_sections(PARAMS, profile_path(profile))
     protocol = section(PARAMS, name, study.Protocol)
     budget = section(profile_path(profile), name, study.Budget)
     compute = section(PARAMS, "compute", Compute)

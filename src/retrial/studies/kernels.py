@@ -23,8 +23,8 @@ from pydantic import Field, field_validator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from retrial.core.config import Count, FrozenModel, Positive
 from retrial.core.errors import RetrialError
+from retrial.core.models import Count, FrozenModel, Positive
 from retrial.core.seeds import generator
 from retrial.core.trial import Metric, Result, Trial
 from retrial.machines.class_pairs import fit_pairs, predict_pairs

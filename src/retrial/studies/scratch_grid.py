@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from retrial.core.config import Count, FrozenModel, Positive
+from retrial.core.models import Count, FrozenModel, Positive
 from retrial.core.seeds import generator
 from retrial.core.trial import Metric, Result, Trial
 from retrial.nets import initialisers

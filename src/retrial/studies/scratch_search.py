@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from retrial.core.config import Count, FrozenModel, Positive
+from retrial.core.models import Count, FrozenModel, Positive
 from retrial.core.trial import Metric, Result, Trial
 from retrial.studies.scratch_grid import Draw, build, fit, load_parts
 

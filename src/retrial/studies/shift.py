@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from retrial import shifts
-from retrial.core.config import Count, FrozenModel, Positive
+from retrial.core.models import Count, FrozenModel, Positive
 from retrial.core.seeds import generator, integer
 from retrial.core.trial import Metric, Result, Trial
 from retrial.nets import initialisers

@@ -17,6 +17,7 @@ TESTS: dict[str, Test] = {
         scratch_grid.nan_from_gradients,
         scratch_grid.zero_weights_stay,
         kernels.grid_choice,
+        kernels.readings,
         kernels.mcnemar,
         shift.passes_through,
         shift.shared_weights,

@@ -1,12 +1,21 @@
 """Tests of what report 000 concludes from its kernels (section 6)."""
 
+from fractions import Fraction
+
 import numpy as np
 
 from retrial.core.errors import RetrialError
 from retrial.core.records import Records
 from retrial.judging.ledger import Claim
 from retrial.judging.statements.outcome import Outcome
-from retrial.statistics import disagreements, judge_choice, mcnemar_exact, smallest_mcnemar_p
+from retrial.statistics import (
+    disagreements,
+    exact,
+    judge_choice,
+    mcnemar_exact,
+    parse_printed,
+    smallest_mcnemar_p,
+)
 
 LEVEL = 0.05
 
@@ -38,6 +47,35 @@ def grid_choice(claim: Claim, records: Records) -> Outcome:
         reason=f"best here: C = {best}{' (tied)' if found.tied else ''}; C = {printed:g} is best "
         f"or tied in {found.frequency:.0%} of {len(others)} other searches (other folds, random "
         f"subsets), alone in {found.alone:.0%}",
+    )
+
+
+def readings(claim: Claim, records: Records) -> Outcome:
+    """An accuracy whose protocol is open in several places: what does each reading give?
+
+    Reproduced when all readings agree with the print, contradicted when none does.
+    """
+    assert claim.evidence.metric is not None
+    thresholds, printed = claim.evidence.thresholds, parse_printed(claim.printed)
+    arms = [
+        f"{solver}/{pixels}"
+        for pixels in str(thresholds["pixels"]).split()
+        for solver in str(thresholds["solvers"]).split()
+    ]
+    size = records.sample_size(arms[0], claim.evidence.metric)
+    right = {arm: round(records.metric(arm, claim.evidence.metric)[0] * size) for arm in arms}
+    agree = [arm for arm, count in right.items() if exact(Fraction(count, size), printed).matches]
+    verdict = {len(arms): "reproduced", 0: "contradicted"}.get(len(agree), "inconclusive")
+    told = ", ".join(f"{arm} {count / size:g}" for arm, count in right.items())
+    lottery = "lottery: " if verdict == "inconclusive" else ""
+    return Outcome(
+        verdict,
+        right[claim.evidence.arm] / size,
+        min(right.values()) / size,
+        max(right.values()) / size,
+        len(arms),
+        f"{lottery}{len(agree)} of {len(arms)} readings of what is left open (how far the fit is "
+        f"run, the pixel scale) give {claim.printed}: {told}",
     )
 
 

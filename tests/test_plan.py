@@ -5,8 +5,8 @@ from typing import cast
 
 import pytest
 
-from retrial.core.models import FrozenModel
 from retrial.core.errors import RetrialError
+from retrial.core.models import FrozenModel
 from retrial.core.trial import Trial
 from retrial.tools import plan
 

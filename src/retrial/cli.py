@@ -12,7 +12,6 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 
-import retrial
 from retrial.core.errors import DEBUG_VARIABLE, RetrialError, reported
 
 P = ParamSpec("P")
@@ -38,7 +37,7 @@ def in_project(command: Callable[P, T]) -> Callable[P, T]:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@click.version_option(retrial.__version__, prog_name="retrial")
+@click.version_option(package_name="retrial", prog_name="retrial")
 def cli(debug: bool) -> None:
     """Put printed machine-learning results on trial again.
 

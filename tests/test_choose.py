@@ -38,7 +38,7 @@ def test_the_reading_that_fits_exactly_comes_first_with_score_0():
 def test_the_score_is_a_mean_of_log_odds_and_logarithms():
     tried = [candidate("tanh", "normal", 1.0, 0.1, [[0.5]], loss=np.e)]
     table = {"tanh/random": printed(0.5, 1.0), "tanh/normal": printed(0.5, np.e)}
-    # Of 8 numbers, the two losses of "random" are off by one unit: 2/8.
+    # Of 4 numbers, one loss of "random" is off by one unit.
     assert ranked(tried, table)[0].score == pytest.approx(0.25)
 
 
@@ -92,4 +92,4 @@ def test_candidates_are_read_from_the_search_records(monkeypatch):
     (read,) = candidates(object.__new__(Records))
     assert (read.activation, read.distribution, read.scale) == ("tanh", "uniform", 1.0)
     assert read.learning_rate == 0.03
-    assert read.curves["train_loss"].shape == (2, 3)
+    assert read.curves["validation_loss"].shape == (2, 3)

@@ -106,10 +106,10 @@ def test_files_are_written_with_counts_and_twice_the_same(tmp_path):
         write_split(name, raw, first)
         write_split(name, raw, second)
         files = sorted(path.name for path in first.iterdir())
-        assert files == sorted([*(f"{part}.npy" for part in sizes), "summary.json"])
+        assert files == sorted(f"{part}.npy" for part in sizes)
         for file in files:
             assert (first / file).read_bytes() == (second / file).read_bytes()
-        summary = json.loads((first / "summary.json").read_text())
+        summary = json.loads(first.with_suffix(".json").read_text())
         assert summary["split"] == name
         for part, size in sizes.items():
             told = summary["parts"][part]
@@ -117,7 +117,7 @@ def test_files_are_written_with_counts_and_twice_the_same(tmp_path):
             assert told["size"] == len(indices) == size
             assert sum(told["class_counts"].values()) == size
             assert told["indexes"] == SPLITS[name]().parts[part].indexes
-    counts = json.loads((tmp_path / "first/report000_mnist/summary.json").read_text())
+    counts = json.loads((tmp_path / "first/report000_mnist.json").read_text())
     assert counts["parts"]["test"]["class_counts"] == {str(label): 10 for label in range(10)}
     assert counts["assumes"]
 

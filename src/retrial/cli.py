@@ -236,6 +236,28 @@ def track() -> None:
 
 
 @cli.command()
+@click.argument("records", default="data/results/scratch_search", type=EXISTING)
+@in_project
+def choose(records: Path) -> None:
+    """Show what the recorded search for scratch_grid chooses.
+
+    RECORDS is the folder of the search's records. params.yaml must hold the first line's choice;
+    the others say how well the table pins each parameter.
+    """
+    from retrial.core.records import Records
+    from retrial.judging import choose as chooser
+    from retrial.judging.ledger import load_claims, of_family
+
+    cells = chooser.printed_cells(of_family(load_claims(), "scratch_grid"))
+    choices = chooser.ranked(chooser.candidates(Records.load(records)), cells)
+    if not choices:
+        raise RetrialError(f"{records}: no candidate, the search runs in the paper profile only")
+    click.echo(f"best{'':20} {choices[0]}")
+    for name, other in chooser.runners_up(choices).items():
+        click.echo(f"best of another {name:13}: {other}")
+
+
+@cli.command()
 @click.option("--family", "families", multiple=True, help="Only this family; may be repeated.")
 @in_project
 def publish(families: tuple[str, ...]) -> None:

@@ -1,7 +1,7 @@
 """Which rows each report trained, validated and tested on.
 
 A split is a pure function of nothing: the protocols fix the sizes. What a report leaves open is
-told as an assumption, in the function's docstring and in summary.json.
+told as an assumption, in the function's docstring and in the split's summary.
 """
 
 import json
@@ -180,7 +180,7 @@ def class_counts(labels: np.ndarray, indices: np.ndarray) -> dict[str, int]:
 
 
 def summary(name: str, split: Split, labels: Mapping[str, np.ndarray]) -> dict[str, object]:
-    """What summary.json holds.
+    """What the summary beside the indices holds.
 
     Args:
         name: the name of the split.
@@ -226,7 +226,7 @@ def read_labels(folder: Path, stem: str) -> np.ndarray:
 
 
 def write_split(name: str, raw: Path, folder: Path) -> None:
-    """Write `folder`/<part>.npy (int32 indices) for each part, and summary.json.
+    """Write `folder`/<part>.npy (int32 indices) for each part, and the summary `folder`.json.
 
     Args:
         name: one of SPLITS.
@@ -249,4 +249,4 @@ def write_split(name: str, raw: Path, folder: Path) -> None:
     for part, rows in split.parts.items():
         np.save(folder / f"{part}.npy", rows.indices, allow_pickle=False)
     text = json.dumps(content, indent=2, sort_keys=True) + "\n"
-    (folder / "summary.json").write_text(text, encoding="utf-8")
+    folder.with_suffix(".json").write_text(text, encoding="utf-8")

@@ -16,12 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrial.core.records import Records
+from retrial.judging.ledger import Claim
 
 Array = NDArray[Any]
 
 # Few on purpose: what the search has seen cannot count as reproduced. The training columns of the
 # same cells are left to be judged.
 QUANTITIES = ("validation_loss", "validation_accuracy")
+CLASSES = 10
 PARAMETERS = ("random", "normal", "learning_rate", "epochs")
 
 
@@ -69,12 +71,28 @@ def candidates(records: Records) -> list[Curves]:
     return found
 
 
+def printed_cells(claims: Sequence[Claim]) -> dict[str, dict[str, float]]:
+    """What the table prints for the networks that learned, as `ranked` wants it.
+
+    The printed losses are averages over samples and classes (they are impossible otherwise), so
+    they are multiplied with the number of classes here.
+    """
+    cells: dict[str, dict[str, float]] = {}
+    for claim in claims:
+        arm, metric = claim.evidence.arm, claim.evidence.metric
+        if claim.kind == "value" and metric in QUANTITIES and not arm.endswith("/zero"):
+            value = float(claim.printed)
+            scaled = value * CLASSES if claim.quantity == "loss" else value / claim.scale
+            cells.setdefault(arm, {})[metric] = scaled
+    return cells
+
+
 def ranked(
     candidates: Sequence[Curves], printed: Mapping[str, Mapping[str, float]]
 ) -> list[Choice]:
     """All readings of the table that the candidates allow, the best first.
 
-    `printed` maps "<activation>/random" and "<activation>/normal" to the four `QUANTITIES`, losses
+    `printed` maps "<activation>/random" and "<activation>/normal" to the `QUANTITIES`, losses
     in nats and accuracies in 0…1. A reading needs a candidate for each of these cells; one whose
     curve is not finite at an epoch does not take part in that epoch.
     """

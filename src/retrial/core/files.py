@@ -1,8 +1,8 @@
 """Files at the edge: the user's cache folder, and writing whole or not at all."""
 
+import contextlib
 import hashlib
 import os
-import tempfile
 from pathlib import Path
 
 import platformdirs
@@ -29,17 +29,16 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         RetrialError: the folder cannot be written, or there is no space left on it.
     """
-    temporary: Path | None = None
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as stream:
-            temporary = Path(stream.name)
+        with temporary.open("wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
     except OSError as error:
-        if temporary is not None:
+        with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise RetrialError(
             f"{path}: cannot be written: {(error.strerror or str(error)).lower()}; make room or "

@@ -11,6 +11,7 @@ from retrial.core.records import Finished, Records
 from retrial.core.trial import Metric, Result, Trial
 from retrial.judging.judge import Family, judge_claim
 from retrial.judging.ledger import Claim, Evidence, Possible
+from retrial.judging.verdicts import headline
 
 # statistics.md, "value": reproduced, contradicted, lottery.
 NEAR = (0.9301, 0.9325, 0.9310, 0.9318, 0.9296)
@@ -132,7 +133,7 @@ def test_a_loss_below_what_its_accuracy_allows_is_impossible_and_the_fault_stand
     )
     assert row["verdict"] == "impossible"
     assert "0.23010" in row["reason"]
-    assert "mean_over_classes" in row["reason"]
+    assert row["fault"] == "mean_over_classes"
 
 
 def test_a_contradicted_number_that_a_fault_gives_is_explained(family: Family) -> None:
@@ -162,8 +163,10 @@ def test_what_is_lost_is_untestable_and_what_was_fitted_is_told(family: Family) 
     row = verdict(family, kind="statement", lost="the figure is lost", evidence=proxy)
     assert row["verdict"] == "untestable"
     assert row["reason"].startswith("the figure is lost; as a proxy, ")
-    row = verdict(family, fitted=("rate", "epochs"))
+    row = verdict(family, choices=("rate", "epochs"))
     assert row["reason"].startswith("given 2 fitted choices (rate, epochs): ")
+    assert headline(verdict(family, fitted=("rate",))) == "reproduced, but fitted on"
+    assert headline(row) == "reproduced"
 
 
 @pytest.mark.parametrize(
@@ -175,6 +178,19 @@ def test_what_is_lost_is_untestable_and_what_was_fitted_is_told(family: Family) 
         ({"evidence": Evidence(arm="near", test="tset")}, "evidence.test = 'tset'"),
         ({"quantity": ""}, "quantity: missing"),
         ({"possible": Possible(accuracy="x")}, "no such claim"),
+        ({"fault": "fualt"}, "fault = 'fualt': expected one of"),
+        (
+            {"evidence": Evidence(arm="near", metric="acuracy", test="proxy")},
+            "no metric 'acuracy'",
+        ),
+        (
+            {"evidence": Evidence(arm="near", test="invariant")},
+            "evidence.against: missing",
+        ),
+        (
+            {"evidence": Evidence(arm="near", against="far", test="invariant")},
+            "evidence.thresholds.consistency: missing",
+        ),
     ],
 )
 def test_a_claim_that_cannot_be_judged_is_one_line(
@@ -196,3 +212,55 @@ def test_runs_that_diverged_are_no_number(family: Family) -> None:
     assert row["verdict"] == "contradicted"
     assert row["measured"] is None
     assert not np.isnan(row["n"])
+
+
+def test_counts_that_do_not_sum_are_impossible(family: Family) -> None:
+    parts = {
+        name: claim(id=name, printed=printed, kind="count", unit="count")
+        for name, printed in (("a", "400"), ("b", "601"))
+    }
+    sums = Possible(sums=("a", "b"))
+    exact = Evidence(arm="one", metric="accuracy", deterministic=True)
+    changes: dict = {"kind": "count", "unit": "count", "possible": sums, "evidence": exact}
+    whole = Family(family.records, parts, "quick")
+    assert judge_claim(claim(printed="1000", **changes), whole)["verdict"] == "impossible"
+    assert judge_claim(claim(printed="1001", **changes), whole)["verdict"] == "contradicted"
+
+
+def test_a_cut_run_stands_beside_no_impossible_number(family: Family) -> None:
+    cut = Evidence(arm="cut", metric="accuracy")
+    row = verdict(family, printed="0.9312", possible=Possible(of=100), evidence=cut)
+    assert (row["verdict"], row["measured"]) == ("impossible", None)
+
+
+def test_a_lost_claim_is_untestable_even_where_its_proxy_was_not_run(family: Family) -> None:
+    proxy = Evidence(arm="left out", metric="accuracy", test="proxy")
+    row = verdict(family, kind="statement", lost="the figure is lost", evidence=proxy)
+    assert (row["verdict"], row["reason"]) == ("untestable", "the figure is lost")
+
+
+def test_a_number_that_another_searched_reading_gives_is_not_contradicted(
+    family: Family, tmp_path: Path
+) -> None:
+    def search(accuracy: float) -> Records:
+        config = {
+            "activation": "far",
+            "draw": {"distribution": "normal", "scale": 1.0},
+            "learning_rate": 0.1,
+        }
+        result = Result({}, curves={"accuracy": [0.1, accuracy]})
+        found = Finished(Trial("search", "far/normal-1.0/0.1", 1000, config), result, "f")
+        records.write(tmp_path / "search", "search", [found], [], {})
+        return Records.load(tmp_path / "search")
+
+    changes: dict = {
+        "printed": "0.5041",
+        "evidence": Evidence(arm="far", metric="accuracy"),
+        "choices": ("rate",),
+    }
+    near = Family(family.records, {}, "paper", search(0.5))
+    row = judge_claim(claim(**changes), near)
+    assert row["verdict"] == "inconclusive"
+    assert "normal 1 at learning rate 0.1 and 2 epochs comes within the margin" in row["reason"]
+    elsewhere = Family(family.records, {}, "paper", search(0.7))
+    assert judge_claim(claim(**changes), elsewhere)["verdict"] == "contradicted"

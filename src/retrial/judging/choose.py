@@ -130,6 +130,30 @@ def ranked(
     return sorted(choices, key=lambda c: (c.score, c.epochs, c.learning_rate, c.random, c.normal))
 
 
+def other_reading(claim: Claim, records: Records, margin: float) -> str | None:
+    """A reading in the search's records that comes within `margin` of a claim's printed number.
+
+    One choice serves the whole table, so this reproduces nothing; but a number that some reading
+    gives is not contradicted by another.
+    """
+    activation, metric = claim.evidence.arm.split("/")[0], claim.evidence.metric
+    nearest, told = margin, None
+    for arm in records.arms():
+        config = records.of(arm)[0]["config"]
+        if metric is None or config["activation"] != activation:
+            continue
+        curve = claim.scale * records.curve(arm, metric).mean(axis=0)
+        distance = np.abs(curve - float(claim.printed))
+        if np.nanmin(distance) <= nearest:
+            epoch, draw = int(np.nanargmin(distance)), config["draw"]
+            nearest = float(distance[epoch])
+            told = (
+                f"{draw['distribution']} {draw['scale']:g} at learning rate "
+                f"{config['learning_rate']:g} and {epoch + 1} epochs"
+            )
+    return told
+
+
 def runners_up(choices: Sequence[Choice]) -> dict[str, Choice | None]:
     """For each parameter, the best reading that differs from the best one in that parameter.
 

@@ -25,27 +25,48 @@ class Evidence(FrozenModel):
     """Which records decide a claim.
 
     `arm` and `metric` name what is measured; `against` is the arm that an order claim compares
-    with; `test` names a statement test, `thresholds` its numbers, fixed beforehand.
-    `deterministic`: there is no chance in the number, one run decides it by exact comparison.
+    with; `others` are further arms that a test reads. `test` names a statement test, `thresholds`
+    its numbers, fixed beforehand. `deterministic`: there is no chance in the number, one run
+    decides it by exact comparison.
     """
 
     arm: str
     metric: str | None = None
     against: str | None = None
+    others: tuple[str, ...] = ()
     test: str | None = None
     deterministic: bool = False
     thresholds: dict[str, float | int | str] = Field(default_factory=dict)
+
+    @property
+    def arms(self) -> list[str]:
+        """All arms that the verdict rests on."""
+        return [arm for arm in (self.arm, self.against, *self.others) if arm is not None]
+
+    def rival(self) -> str:
+        """The arm to compare with; RetrialError when none is named."""
+        if self.against is None:
+            raise RetrialError("evidence.against: missing, expected the arm to compare with")
+        return self.against
+
+    def threshold(self, name: str) -> float | int | str:
+        """A number of the test; RetrialError when it is not stated."""
+        if name not in self.thresholds:
+            raise RetrialError(f"evidence.thresholds.{name}: missing")
+        return self.thresholds[name]
 
 
 class Possible(FrozenModel):
     """Checks that need no compute.
 
     `of`: an accuracy must be some j/of. `accuracy`: the id of the claim that prints the accuracy
-    belonging to a cross-entropy, which bounds it jointly. `entropy`: the number of classes.
+    belonging to a cross-entropy, which bounds it jointly. `sums`: ids of the counts that must sum
+    to the printed number.
     """
 
     of: Annotated[int, Field(ge=1)] | None = None
     accuracy: str | None = None
+    sums: tuple[str, ...] = ()
 
 
 class Claim(FrozenModel):
@@ -53,10 +74,10 @@ class Claim(FrozenModel):
 
     `printed` keeps the decimals as printed; `unit` says whether an accuracy is a fraction or a
     percentage. `margin` replaces the default of its `quantity` and needs a `margin_reason`.
-    `fitted`: what was chosen with this very number in view; such a claim can be contradicted but
-    does not count as reproduced in a headline. `lost` says what a claim that cannot be tested
-    lacks. `fault` names the fault that is tried as an explanation. `table` is the set of order
-    claims that Holm's correction covers.
+    `choices` are what the report leaves open and the study had to choose. `fitted`: which of them
+    were made with this very number in view; such a claim can be contradicted but does not count as
+    reproduced in a headline. `lost` says what a claim that cannot be tested lacks. `fault` names
+    the fault that is tried as an explanation.
     """
 
     id: str
@@ -75,10 +96,10 @@ class Claim(FrozenModel):
     margin: Annotated[float, Field(gt=0)] | None = None
     margin_reason: str = ""
     assumes: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
     fitted: tuple[str, ...] = ()
     lost: str = ""
     fault: str | None = None
-    table: str = ""
 
     @property
     def scale(self) -> float:

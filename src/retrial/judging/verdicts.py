@@ -15,6 +15,8 @@ from retrial.judging.judge import Family, judge_family
 from retrial.judging.ledger import CLAIMS, load_claims, of_family
 
 RESULTS = Path("data/results")
+# The study that searched for a family's open choices.
+SEARCHES = {"scratch_grid": "scratch_search"}
 VERDICTS = RESULTS / "verdicts"
 TABLE = RESULTS / "verdicts.csv"
 SUMMARY = RESULTS / "verdicts.json"
@@ -28,8 +30,9 @@ def write_family(family: str) -> None:
     """Judge every claim that `family` owns; one row each to data/results/verdicts/<family>.json."""
     claims = load_claims(CLAIMS)
     records = Records.load(RESULTS / family)
-    ledger = {claim.id: claim for claim in claims}
-    rows = judge_family(of_family(claims, family), Family(records, ledger, profile_name()))
+    search = Records.load(RESULTS / SEARCHES[family]) if family in SEARCHES else None
+    evidence = Family(records, {claim.id: claim for claim in claims}, profile_name(), search)
+    rows = judge_family(of_family(claims, family), evidence)
     VERDICTS.mkdir(parents=True, exist_ok=True)
     text = json.dumps(rows, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     (VERDICTS / f"{family}.json").write_text(text + "\n", encoding="utf-8")
@@ -46,14 +49,23 @@ def merge() -> None:
     for claim_id in order:
         if found[claim_id] != 1:
             raise RetrialError(f"{VERDICTS}: {claim_id}: {found[claim_id]} verdicts, expected one")
+    strange = sorted(set(found) - set(order))
+    if strange:
+        raise RetrialError(f"{VERDICTS}: {strange[0]}: not in the ledger, expected a claim's id")
     place = {claim_id: i for i, claim_id in enumerate(order)}
     rows.sort(key=lambda row: place[row["id"]])
     TABLE.write_text(table(rows), encoding="utf-8")
     counts = {
-        family: dict(sorted(Counter(r["verdict"] for r in rows if r["family"] == family).items()))
+        family: dict(sorted(Counter(headline(r) for r in rows if r["family"] == family).items()))
         for family in sorted({row["family"] for row in rows})
     }
     SUMMARY.write_text(json.dumps(counts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def headline(row: Mapping[str, Any]) -> str:
+    """What a row counts as: a number that a choice was fitted on is not counted as reproduced."""
+    fitted = row["verdict"] == "reproduced" and row["fitted"]
+    return "reproduced, but fitted on" if fitted else str(row["verdict"])
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

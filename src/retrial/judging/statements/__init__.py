@@ -18,6 +18,7 @@ TESTS: dict[str, Test] = {
         scratch_grid.zero_weights_stay,
         kernels.grid_choice,
         kernels.readings,
+        kernels.sizes,
         kernels.mcnemar,
         shift.passes_through,
         shift.shared_weights,

@@ -30,6 +30,7 @@ def grid_choice(claim: Claim, records: Records) -> Outcome:
     if printed not in costs:
         raise RetrialError(f"printed = {claim.printed}: not in the grid {costs}")
     own = records.array(arm, 0, "scores").mean(axis=1)
+    rescaled = [records.metric(other, "best_C")[0] for other in claim.evidence.others]
     other_folds = records.of(arm)[0]["config"]["other_folds"]
     others = [records.array(arm, 0, f"scores_folds{k}").mean(axis=1) for k in other_folds]
     subset = f"subset/{arm}"
@@ -46,7 +47,11 @@ def grid_choice(claim: Claim, records: Records) -> Outcome:
         n=len(others) + 1,
         reason=f"best here: C = {best}{' (tied)' if found.tied else ''}; C = {printed:g} is best "
         f"or tied in {found.frequency:.0%} of {len(others)} other searches (other folds, random "
-        f"subsets), alone in {found.alone:.0%}",
+        f"subsets), alone in {found.alone:.0%}"
+        + "".join(
+            f"; {other} chooses C = {cost:g}"
+            for other, cost in zip(claim.evidence.others, rescaled, strict=True)
+        ),
     )
 
 
@@ -56,27 +61,30 @@ def readings(claim: Claim, records: Records) -> Outcome:
     Reproduced when all readings agree with the print, contradicted when none does.
     """
     assert claim.evidence.metric is not None
-    thresholds, printed = claim.evidence.thresholds, parse_printed(claim.printed)
-    arms = [
-        f"{solver}/{pixels}"
-        for pixels in str(thresholds["pixels"]).split()
-        for solver in str(thresholds["solvers"]).split()
-    ]
+    printed, arms = parse_printed(claim.printed), claim.evidence.arms
     size = records.sample_size(arms[0], claim.evidence.metric)
     right = {arm: round(records.metric(arm, claim.evidence.metric)[0] * size) for arm in arms}
     agree = [arm for arm, count in right.items() if exact(Fraction(count, size), printed).matches]
     verdict = {len(arms): "reproduced", 0: "contradicted"}.get(len(agree), "inconclusive")
     told = ", ".join(f"{arm} {count / size:g}" for arm, count in right.items())
-    lottery = "lottery: " if verdict == "inconclusive" else ""
     return Outcome(
         verdict,
         right[claim.evidence.arm] / size,
-        min(right.values()) / size,
-        max(right.values()) / size,
-        len(arms),
-        f"{lottery}{len(agree)} of {len(arms)} readings of what is left open (how far the fit is "
-        f"run, the pixel scale) give {claim.printed}: {told}",
+        n=len(arms),
+        reason=f"{'reading: ' if verdict == 'inconclusive' else ''}{len(agree)} of {len(arms)} "
+        f"readings of what is left open (how far the fit is run, the pixel scale) give "
+        f"{claim.printed}: {told}",
     )
+
+
+def sizes(claim: Claim, records: Records) -> Outcome:
+    """The size of a split's training part, as printed, and of its test part, as stated."""
+    train, test = (
+        int(records.metric(claim.evidence.arm, f"{part}_size")[0]) for part in ("train", "test")
+    )
+    agrees = (train, test) == (int(claim.printed), claim.evidence.threshold("test"))
+    reason = f"{train} training and {test} test images"
+    return Outcome("reproduced" if agrees else "contradicted", train, n=1, reason=reason)
 
 
 def mcnemar(claim: Claim, records: Records) -> Outcome:
@@ -84,15 +92,14 @@ def mcnemar(claim: Claim, records: Records) -> Outcome:
 
     Beside it stands what the printed sample could have shown at best.
     """
-    first, second = claim.evidence.arm, claim.evidence.against
-    if second is None:
-        raise RetrialError("evidence.against: missing, expected the arm to compare with")
+    first, second = claim.evidence.arm, claim.evidence.rival()
     a, b = (records.array(arm, 0, "correct").astype(bool) for arm in (first, second))
     a100, b100 = (records.array(arm, 0, "correct100").astype(bool) for arm in (first, second))
     only_a, only_b = disagreements(a, b)
     p = mcnemar_exact(only_a, only_b)
     size = len(a100)
-    least = smallest_mcnemar_p(int(a100.sum()), int(b100.sum()), size)
+    printed = [int(claim.evidence.threshold(name)) for name in ("printed", "printed_against")]
+    least = smallest_mcnemar_p(printed[0], printed[1], size)
     small = disagreements(a100, b100)
     difference = float(a.mean() - b.mean())
     verdict = "inconclusive" if p >= LEVEL else "reproduced" if difference > 0 else "contradicted"
@@ -102,6 +109,6 @@ def mcnemar(claim: Claim, records: Records) -> Outcome:
         n=len(a),
         reason=f"of {len(a)} test images {first} alone gets {only_a} right, {second} alone "
         f"{only_b} (McNemar p = {p:.2g}); on the {size} images {small[0]} and {small[1]} "
-        f"(p = {mcnemar_exact(*small):.2g}; {int(a100.sum())} against {int(b100.sum())} of "
-        f"{size} could not give less than p = {least:.2g})",
+        f"(p = {mcnemar_exact(*small):.2g}); {printed[0]} against {printed[1]} of {size}, as "
+        f"printed, cannot give less than p = {least:.2g}",
     )

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -10,9 +11,6 @@ from retrial.judging.faults import LOG_ZERO_SPREAD
 from retrial.judging.ledger import Claim
 from retrial.judging.statements.outcome import Outcome
 from retrial.statistics import exact, parse_printed
-
-NAN_ARMS = ("relu/random", "relu/normal", "leakyrelu/random", "leakyrelu/normal")
-ZERO_ARMS = ("sigmoid/zero", "relu/zero", "leakyrelu/zero", "tanh/zero")
 
 
 def not_a_number(claim: Claim, records: Records) -> Outcome:
@@ -33,12 +31,14 @@ def not_a_number(claim: Claim, records: Records) -> Outcome:
 
 
 def constant_predictor(claim: Claim, records: Records) -> Outcome:
-    """An accuracy near 10%: is the network a constant predictor of the printed class?
+    """An accuracy near 10%: is the network a constant predictor of the class that the print pins?
 
-    Reproduced when every run predicts one class for the whole part and at least one run has
-    exactly the printed accuracy; contradicted when no run is constant.
+    Reproduced when every run predicts one class for the whole part and at least the stated share
+    of runs have exactly the printed accuracy; contradicted when no run is constant, or all are
+    constant in one other class.
     """
-    part = claim.evidence.thresholds["part"]
+    part, pinned = claim.evidence.threshold("part"), claim.evidence.threshold("class")
+    share = float(claim.evidence.threshold("share"))
     printed = parse_printed(claim.printed)
     classes = records.metric(claim.evidence.arm, f"{part}_constant_class")
     accuracies = records.metric(claim.evidence.arm, f"{part}_accuracy")
@@ -50,89 +50,105 @@ def constant_predictor(claim: Claim, records: Records) -> Outcome:
     )
     n = len(classes)
     frequency = Counter(int(c) for c in classes[constant])
-    seen = ", ".join(f"class {c} in {count}" for c, count in sorted(frequency.items()))
-    spread = f"{int(constant.sum())} of {n} runs are constant predictors ({seen or 'none'})"
-    mean = 100 * float(accuracies.mean())
-    if not constant.any():
-        return Outcome("contradicted", mean, n=n, reason=f"{spread}; mean accuracy {mean:.2f}")
-    if constant.all() and hits:
-        return Outcome(
-            "reproduced", mean, n=n, reason=f"{spread}; {hits} have exactly {claim.printed}"
-        )
+    if constant.all() and hits >= share * n:
+        verdict = "reproduced"
+    elif not constant.any() or (hits == 0 and constant.all() and len(frequency) == 1):
+        verdict = "contradicted"
+    else:
+        verdict = "inconclusive"
+    seen = ", ".join(f"class {c} in {count}" for c, count in sorted(frequency.items())) or "none"
     return Outcome(
-        "inconclusive",
-        mean,
+        verdict,
+        100 * float(accuracies.mean()),
         n=n,
-        reason=f"lottery: {spread}; {hits} have exactly {claim.printed}",
+        reason=f"{'lottery: ' if verdict == 'inconclusive' else ''}the print is the share of class "
+        f"{pinned}; {int(constant.sum())} of {n} runs are constant predictors ({seen}), {hits} "
+        f"with exactly {claim.printed}",
     )
 
 
 def nan_from_gradients(claim: Claim, records: Records) -> Outcome:
-    """Where numbers are first lost: in the gradients, or in the logarithm of a zero probability?
+    """Do numbers become nan because gradients explode?
 
-    Over all runs of the four cells that print nan. Reproduced (contradicted) when a gradient or
-    weight is the first to go in at least (at most) the stated share of the runs that lose numbers.
+    Two readings of the report's code, which is not there: a softmax by log-sum-exp, in which the
+    first tensor to be lost counts, and an unprotected one in float64, in which the logarithm of a
+    probability of 0 may come before. Under each the statement holds (fails) when a gradient or a
+    weight, or an activation behind one, is lost first in at least (at most) the stated share of
+    the runs that lose numbers. Where the readings differ, so does the answer.
     """
-    share = float(claim.evidence.thresholds["share"])
-    first: Counter[str] = Counter()
-    runs = 0
-    for arm in NAN_ARMS:
-        for trial in records.of(arm):
-            runs += 1
-            first[_first_loss(trial)] += 1
-    lost = runs - first["nothing"]
-    described = ", ".join(f"{what} first in {count}" for what, count in first.most_common())
-    reason = f"of {runs} runs over four cells: {described}"
-    if lost == 0:
-        return Outcome("contradicted", 0.0, n=runs, reason=f"{reason}; nothing becomes nan")
-    exploding = (first["a gradient or weight"] + first["an activation or logit"]) / lost
-    verdict = (
-        "reproduced"
-        if exploding >= share
-        else "contradicted"
-        if exploding <= 1 - share
-        else "inconclusive"
+    share = float(claim.evidence.threshold("share"))
+    trials = [trial for arm in claim.evidence.arms for trial in records.of(arm)]
+    own, naive = (Counter(first(trial) for trial in trials) for first in (_lost, _lost_unprotected))
+    verdicts = [_explodes(counts, share) for counts in (own, naive)]
+    told = [
+        ", ".join(f"{what} first in {count}" for what, count in counts.most_common())
+        for counts in (own, naive)
+    ]
+    return Outcome(
+        verdicts[0] if verdicts[0] == verdicts[1] else "inconclusive",
+        None,
+        n=len(trials),
+        reason=f"of {len(trials)} runs of {len(claim.evidence.arms)} cells, with log-sum-exp: "
+        f"{told[0]}; with an unprotected softmax in float64: {told[1]}",
     )
-    return Outcome(verdict, exploding, n=runs, reason=reason)
 
 
-def _first_loss(trial: dict) -> str:
-    """What a run lost first: an unprotected softmax in float64, or a tensor of its own."""
+NOTHING, LOGARITHM = "nothing", "the logarithm of a zero probability"
+
+
+def _explodes(first: Counter[str], share: float) -> str:
+    lost = first.total() - first[NOTHING]
+    if lost == 0:
+        return "contradicted"
+    exploding = 1 - first[LOGARITHM] / lost
+    if exploding >= share:
+        return "reproduced"
+    return "contradicted" if exploding <= 1 - share else "inconclusive"
+
+
+def _lost(trial: dict[str, Any]) -> str:
+    """The tensor of a run that was first not finite, without its number."""
+    if trial["status"] != "diverged":
+        return NOTHING
+    return str(trial["detail"]["tensor"]).rstrip("0123456789 ")
+
+
+def _lost_unprotected(trial: dict[str, Any]) -> str:
+    """The same, had the loss taken the logarithm of a float64 softmax."""
     detail = trial["detail"]
     naive = detail.get("naive", {}).get("log_zero_float64")
-    if trial["status"] == "diverged":
-        if naive is not None and tuple(naive) < (detail["epoch"], detail["step"]):
-            return "the logarithm of a zero probability"
-        tensor = detail["tensor"]
-        if tensor.startswith(("gradient", "weight", "bias")):
-            return "a gradient or weight"
-        return "an activation or logit"
+    own = _lost(trial)
+    if naive is not None:
+        later = own == NOTHING or tuple(naive) <= (detail["epoch"], detail["step"])
+        return LOGARITHM if later else own
     spreads = [trial["metrics"][f"{part}_logit_spread"]["value"] for part in ("train", "test")]
-    if naive is not None or any(s is not None and s > LOG_ZERO_SPREAD for s in spreads):
-        return "the logarithm of a zero probability"
-    return "nothing"
+    if own == NOTHING and any(s is not None and s > LOG_ZERO_SPREAD for s in spreads):
+        return LOGARITHM
+    return own
 
 
 def zero_weights_stay(claim: Claim, records: Records) -> Outcome:
     """Zero initialisation: does any weight change, in any layer, under any of the activations?"""
-    moved = {}
-    runs = 0
-    for arm in ZERO_ARMS:
+    moved, runs = {}, 0
+    for arm in claim.evidence.arms:
         trials = records.of(arm)
         runs += len(trials)
         layers = sorted(k for k in trials[0]["metrics"] if k.startswith("weight_change_"))
-        changes = {k: float(np.nanmax(np.abs(records.metric(arm, k)))) for k in layers}
+        # A change that is not finite is a change.
+        changes = {k: np.nan_to_num(records.metric(arm, k), nan=np.inf).max() for k in layers}
         changed = [k.removeprefix("weight_change_") for k, v in changes.items() if v > 0]
         if changed:
-            moved[arm.removesuffix("/zero")] = changed
+            moved[arm] = changed
     if not moved:
         return Outcome(
-            "reproduced", 0.0, n=runs, reason=f"no weight changes in any of {runs} runs, biases do"
+            "reproduced", None, n=runs, reason=f"no weight changes in any of {runs} runs, biases do"
         )
-    told = "; ".join(f"{name}: weights of layers {', '.join(k)}" for name, k in moved.items())
+    told = "; ".join(f"{arm} in layers {', '.join(k)}" for arm, k in moved.items())
+    still = ", ".join(arm for arm in claim.evidence.arms if arm not in moved)
     return Outcome(
         "contradicted",
-        float(len(moved)),
+        None,
         n=runs,
-        reason=f"weights do change ({told}): hidden units that are not 0 carry a gradient there",
+        reason=f"weights do change ({told}: hidden units that are not 0 carry a gradient there); "
+        f"it holds for {still or 'none'}",
     )

@@ -17,24 +17,21 @@ from pathlib import Path
 
 import numpy as np
 
-from retrial.core.records import Records
 from retrial.report import figures as fig
 from retrial.report.numbers import (
     claimed,
     config_value,
     drawn,
-    find,
     number,
     seeds,
     setting,
     shown,
 )
-from retrial.report.show import printed_value, say, summary, verdicts
+from retrial.report.show import arms_of, opened, printed_value, say, summary
 from retrial.report.tables import family_table, small_table, sources
 from retrial.statistics import mcnemar_exact, smallest_mcnemar_p
 
-records = Records.load(Path(results) / "kernels")
-rows = verdicts(Path(results), ["kernels"])
+records, rows, by_id = opened(results, "kernels")
 arms = records.arms()
 tasks = {a: records.of(a)[0]["config"]["task"] for a in arms if not a.startswith("subset/")}
 grids = [a for a, task in tasks.items() if task == "grid"]
@@ -45,7 +42,8 @@ kernels = list(dict.fromkeys(a.split("/")[0] for a in grids))
 tops = sorted({config_value(records, a, "pixel_top") for a in grids}, reverse=True)
 names = {"linear": "linear", "rbf": "RBF", "poly": "polynomial"}
 claim_of = {"linear": "000-6.2-lin", "rbf": "000-6.3-rbf", "poly": "000-6.4-poly"}
-svm, logistic = "rbf/255", "logistic/255"
+# The two that the verdict on the report's conclusion compares.
+svm, logistic = arms_of(by_id["000-6.6-concl"])[:2]
 images = np.load(Path(raw) / "mnist" / "test_images.npy", mmap_mode="r", allow_pickle=False)
 
 # %% [markdown]
@@ -99,8 +97,8 @@ for ax, top in zip(axes[0], tops, strict=True):
         arm = f"{kernel}/{top}"
         cost, scores = records.array(arm, 0, "C"), records.array(arm, 0, "scores")
         fig.band(ax, cost, scores.T, names[kernel], place, marks=True)
-        score = printed_value(find(rows, f"{claim_of[kernel]}-score"))
-        chosen = printed_value(find(rows, f"{claim_of[kernel]}-C"))
+        score = printed_value(by_id[f"{claim_of[kernel]}-score"])
+        chosen = printed_value(by_id[f"{claim_of[kernel]}-C"])
         ax.plot(
             chosen, score, "D", markerfacecolor="white", markeredgewidth=1.6, zorder=6,
             markeredgecolor=fig.CYCLE[place], markersize=7,
@@ -110,7 +108,14 @@ axes[0, 0].set_ylabel("cross-validated accuracy")
 figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
 say(
     "The scale of the pixels changes what a value of C means for the linear kernel, which grows "
-    "with its square; *gamma = scale* makes the other two kernels blind to it.",
+    "with its square; *gamma = scale* makes the other two kernels blind to it. The C that the "
+    f"report prints for the linear kernel is {claimed(rows, '000-6.2-lin-C')}; the search chooses "
+    + ", and ".join(
+        f"{number(records, f'linear/{top}', 'best_C', 'g')} with pixels up to "
+        f"{setting(records, f'linear/{top}', 'pixel_top')}"
+        for top in tops
+    )
+    + ".",
     fig.saved(
         figure,
         "kernels-grid",
@@ -181,13 +186,16 @@ if subsets:
 
 # %%
 if subsets:
-    marks = {svm: "000-6.5-test", logistic: "000-6.6-lr"}
+    marks = {
+        arm: printed_value(by_id[claim])
+        for claim in ("000-6.5-test", "000-6.6-lr")
+        for arm in arms_of(by_id[claim])
+    }
     figure, axes = fig.canvas(3.0, 1, 2, sharey=True)
     for ax, metric, size in zip(axes[0], ("test100_accuracy", "test_accuracy"), (few, many),
                                 strict=True):  # fmt: skip
         groups = {a.removeprefix("subset/"): records.metric(a, metric) for a in subsets}
-        marked = {a: printed_value(find(rows, marks[a])) for a in groups if a in marks}
-        fig.strip(ax, groups, marked if size == few else None)
+        fig.strip(ax, groups, marks if size == few else None)
         ax.set_title(f"on {shown(size)} test images")
         ax.tick_params(axis="x", rotation=20)
     axes[0, 0].set_ylabel("test accuracy")
@@ -220,10 +228,13 @@ for ax, table, size in zip(axes[0], pairs.values(), (few, many), strict=True):
     ax.set_title(f"{shown(size)} test images")
 both = [svm, logistic]
 p_values = {key: mcnemar_exact(int(t[0, 1]), int(t[1, 0])) for key, t in pairs.items()}
-right = [round(few * printed_value(find(rows, i))) for i in ("000-6.5-test", "000-6.6-lr")]
+right = [round(few * printed_value(by_id[i])) for i in ("000-6.5-test", "000-6.6-lr")]
 least = smallest_mcnemar_p(*right, few)
 say(
-    f"On the report's {shown(few)} images exact McNemar gives p = "
+    f"The verdict compares {drawn(svm, records, [svm], 'arm')} with "
+    f"{drawn(logistic, records, [logistic], 'arm')} ({setting(records, logistic, 'solver')}, to a "
+    f"tolerance of {setting(records, logistic, 'tolerance')}). On the report's {shown(few)} images "
+    "exact McNemar gives p = "
     f"{drawn(p_values['correct100'], records, both, 'exact McNemar p', '.3g')}; on all "
     f"{shown(many)}, p = {drawn(p_values['correct'], records, both, 'exact McNemar p', '.2g')}. "
     f"Whatever the pattern of disagreements, the two printed accuracies on {shown(few)} images "
@@ -232,7 +243,8 @@ say(
     fig.saved(
         figure,
         "kernels-disagreements",
-        "Images that the RBF machine (SVM) and logistic regression (LR) get right and wrong.",
+        f"Images that the RBF machine (SVM, {drawn(svm, records, [svm], 'arm')}) and logistic "
+        f"regression (LR, {drawn(logistic, records, [logistic], 'arm')}) get right and wrong.",
         "Two tables of counts: "
         + "; ".join(
             f"both right {t[0, 0]}, only SVM {t[0, 1]}, only LR {t[1, 0]}, neither {t[1, 1]}"

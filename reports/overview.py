@@ -19,21 +19,21 @@ import numpy as np
 
 from retrial.core.records import Records
 from retrial.judging.judge_trial import LEVEL, SHIFTS, leave_one_seed_out
+from retrial.judging.verdicts import headline
 from retrial.report import figures as fig
 from retrial.report.numbers import counted
-from retrial.report.show import headlines, say, verdicts
-from retrial.report.tables import VERDICTS, small_table, verdict_table
+from retrial.report.show import headlines, say, summary, verdicts
+from retrial.report.tables import small_table, verdict_table
 from retrial.statistics import FEWEST_SEEDS
 
 rows = verdicts(Path(results), families)
 heads = headlines(rows)
-found = Counter(row["verdict"] for row in heads)
 reports = sorted({row["report"] for row in rows})
 
 # %% [markdown]
-# # Overview
+# # Overview {#overview}
 #
-# ## What this is
+# ## What this is {#what}
 #
 # Reports of machine-learning experiments print numbers, and sentences that those numbers are to
 # support. This study runs the experiments again, from pinned data and over many seeds, and gives
@@ -57,39 +57,28 @@ say(
 )
 
 # %% [markdown]
-# ## Verdicts
+# ## Verdicts {#counts}
 
 # %%
-say(
-    "Of these, "
-    + ", ".join(
-        f"{counted(found[name], f'verdicts {name}, a curve counted once')} {name}"
-        for name in VERDICTS
-        if found[name]
-    )
-    + "."
-)
+say(summary(rows, "the whole study"))
 
 # %%
 groups = {
     "family": {
-        f"{family.replace('_', ' ')}": Counter(r["verdict"] for r in heads if r["family"] == family)
+        family.replace("_", " "): Counter(headline(r) for r in heads if r["family"] == family)
         for family in families
     },
     "kind": {
-        kind: Counter(r["verdict"] for r in heads if r["kind"] == kind)
+        kind: Counter(headline(r) for r in heads if r["kind"] == kind)
         for kind in sorted({r["kind"] for r in heads})
     },
 }
-sizes = [len(group) for group in groups.values()]
-figure, axes = fig.canvas(
-    0.9 + 0.3 * sum(sizes), 2, 1, gridspec_kw={"height_ratios": sizes}, sharex=True
-)
-for ax, (name, group) in zip(axes[:, 0], groups.items(), strict=True):
+# Side by side, low enough for the first page in print.
+figure, axes = fig.canvas(0.85 + 0.2 * max(len(group) for group in groups.values()), 1, 2)
+for ax, (name, group) in zip(axes[0], groups.items(), strict=True):
     fig.stacked_counts(ax, group)
-    ax.set_ylabel(f"by {name}")
-axes[1, 0].set_xlabel(f"claims (n = {len(heads)} of {total})")
-figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    ax.set(title=f"by {name}", xlabel=f"claims (n = {len(heads)} of {total})")
+figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
 say(
     fig.saved(
         figure,
@@ -105,7 +94,7 @@ say(
 )
 
 # %% [markdown]
-# ## How a claim is judged
+# ## How a claim is judged {#judging}
 #
 # Two questions are kept apart: is our mean close enough to the printed number to matter, and is
 # the printed number implausible as one run of the experiment? Everything was fixed before a run.
@@ -122,7 +111,7 @@ say(
 #     printed number.
 #
 # impossible
-# :   It cannot be as printed, by arithmetic alone.
+# :   It cannot be as printed, by arithmetic, under the assumptions that the claim names.
 #
 # inconclusive
 # :   The runs do not decide, with the number of seeds that would, or *budget*; a *lottery* is one
@@ -131,13 +120,11 @@ say(
 # untestable
 # :   What a test would need is lost.
 #
-# ## All claims {#verdicts}
-
-# %%
-say(verdict_table(rows))
-
-# %% [markdown]
-# ## The judge on trial
+# A verdict that rests on what the report leaves open names these choices in its reason. A number
+# that served to make one of them is *fitted on*: it can be contradicted, but when it comes out as
+# printed it does not count as reproduced.
+#
+# ## The judge on trial {#judge-on-trial}
 
 # %%
 arms, margins, places = [], [], []
@@ -178,3 +165,9 @@ if arms:
     say(small_table(head, lines, "How often the judge contradicts a run of the experiment itself."))
 else:
     say("This profile has too few seeds for it.")
+
+# %% [markdown]
+# ## All claims {#verdicts}
+
+# %%
+say(verdict_table(rows))

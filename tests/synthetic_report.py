@@ -70,10 +70,14 @@ def row(place: int, verdict: str) -> dict[str, Any]:
         "kind": "value" if place % 2 else "statement", "quote": 'a <b> & "c" | `d` ``` $e$',
         "rendering": "", "statement": f"toy {place}", "verdict": verdict, "printed": "0.91",
         "unit": "fraction", "measured": 0.9, "low": 0.88, "high": 0.92, "n": 3,
-        "profile": "quick", "reason": f"reason {place} < `x`", "assumes": ["a"], "fitted": [],
-        "fault": None, "margin": 0.01, "seeds_needed": None, "table": "",
-        "evidence": {"arm": "good", "metric": "accuracy", "thresholds": {}}, "stage": "toy",
-        "inputs_md5": "0" * 32, "fingerprints": ["f" * 32],
+        "profile": "quick", "reason": f"reason {place} < `x`", "assumes": ["a"],
+        "choices": ["b"], "fitted": ["b"] if verdict == "reproduced" else [],
+        "fault": None, "margin": 0.01, "seeds_needed": None,
+        "evidence": {
+            "arm": "good", "metric": "accuracy", "against": None, "others": ["bad", "worse"],
+            "thresholds": {"share": 0.5},
+        },
+        "stage": "toy", "inputs_md5": "0" * 32, "fingerprints": ["f" * 32],
     }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from pypdf import PdfReader
 
 from retrial.core.errors import RetrialError
 from retrial.core.records import Records
+from retrial.judging.verdicts import headline
 from retrial.report import figures, numbers, show, tables
 
 ROOT = Path(__file__).parents[1]
@@ -152,6 +153,33 @@ def test_a_curve_counts_once_in_headlines() -> None:
     curve = [synthetic.row(place, "reproduced") | {"kind": "curve"} for place in range(3)]
     other = synthetic.row(3, "reproduced") | {"kind": "curve", "evidence": {"arm": "bad"}}
     assert [row["id"][:5] for row in show.headlines([*curve, other])] == ["000-6", "000-6"]
+
+
+def test_a_number_that_was_fitted_on_does_not_count_as_reproduced() -> None:
+    rows = [synthetic.row(1, "reproduced"), synthetic.row(2, "explained")]
+    rows.append(synthetic.row(3, "reproduced") | {"fitted": []})
+    plain = re.sub(r"\[([^]]*)\]\([^)]*\)\{[^}]*\}", r"\1", show.summary(rows, "toys"))
+    assert plain.startswith("Of 3 claims of toys: 1 reproduced, 1 explained. A further 1 came out")
+    assert "further" not in show.summary(rows[1:], "toys")
+    assert headline(rows[0]) == tables.FITTED
+    assert {headline(row) for row in rows} <= set(figures.VERDICT_COLOURS)
+    assert tables.family_table(rows, "Toys").count("fitted on") == 1
+
+
+def test_a_claim_tells_what_was_chosen_and_every_arm(rendered: tuple[Path, Path]) -> None:
+    text = rendered[0].read_text(encoding="utf-8")
+    assert "<dt>Left open, and chosen here</dt><dd>b</dd>" in text
+    assert "<dt>Of these, chosen with this number in view</dt><dd>b</dd>" in text
+    assert "arm: good; metric: accuracy; others: bad, worse; thresholds · share: 0.5" in text
+
+
+def test_arms_of_a_verdict() -> None:
+    assert show.arms_of(synthetic.row(0, "explained")) == ["good", "bad", "worse"]
+
+
+def test_ledger_of_the_project_that_results_belong_to() -> None:
+    claims = show.ledger(ROOT / "data/results", "kernels")
+    assert {claim.family for claim in claims} == {"kernels"}
 
 
 def test_half_width_by_hand() -> None:

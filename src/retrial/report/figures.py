@@ -17,6 +17,7 @@ from matplotlib.font_manager import fontManager
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
+from retrial.report.tables import FITTED
 from retrial.statistics.intervals import t_quantile
 
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE, GREY = (
@@ -27,13 +28,19 @@ CYCLE = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY, GREY, BLACK)
 MARKERS = "osD^vP*X"
 VERDICT_COLOURS = {
     "reproduced": GREEN,
+    FITTED: "#A6DCCB",
     "contradicted": RED,
     "explained": ORANGE,
     "impossible": PURPLE,
     "inconclusive": "#BDBDBD",
     "untestable": SKY,
 }
-HATCHES = {"contradicted": "///", "impossible": "xxx", "untestable": "..."}
+HATCHES = {
+    FITTED: "---",
+    "contradicted": "///",
+    "impossible": "xxx",
+    "untestable": "...",
+}
 WIDTH = 6.5  # inches: the text width of the PDF
 
 STYLE: dict[Any, Any] = {

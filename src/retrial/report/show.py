@@ -9,8 +9,13 @@ from typing import Any
 from IPython.display import Markdown, display
 
 from retrial.core.errors import RetrialError
+from retrial.core.records import Records
+from retrial.judging.ledger import CLAIMS, Claim, load_claims, of_family
+from retrial.judging.verdicts import headline
 from retrial.report.numbers import counted
-from retrial.report.tables import VERDICTS
+from retrial.report.tables import FITTED, VERDICTS
+
+Row = dict[str, Any]
 
 
 def say(*parts: str) -> None:
@@ -18,7 +23,7 @@ def say(*parts: str) -> None:
     display(Markdown("\n\n".join(parts)))
 
 
-def verdicts(results: Path, families: Sequence[str]) -> list[dict[str, Any]]:
+def verdicts(results: Path, families: Sequence[str]) -> list[Row]:
     """The verdict rows of `families`, in the order of the ledger.
 
     Raises RetrialError when a family has no verdict file, or one that is not JSON.
@@ -35,13 +40,31 @@ def verdicts(results: Path, families: Sequence[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def printed_value(row: dict[str, Any]) -> float:
+def opened(results: str | Path, family: str) -> tuple[Records, list[Row], dict[str, Row]]:
+    """What a family's notebook is about: its records, its verdict rows, and these by claim."""
+    folder = Path(results)
+    rows = verdicts(folder, [family])
+    return Records.load(folder / family), rows, {row["id"]: row for row in rows}
+
+
+def ledger(results: str | Path, family: str) -> list[Claim]:
+    """The claims of a family, from the project that `results` (its data/results) is part of."""
+    return of_family(load_claims(Path(results).parents[1] / CLAIMS), family)
+
+
+def arms_of(row: Row) -> list[str]:
+    """All arms that a verdict rests on, the one that is measured first."""
+    evidence = row["evidence"]
+    return [arm for arm in (evidence["arm"], evidence["against"], *evidence["others"]) if arm]
+
+
+def printed_value(row: Row) -> float:
     """The printed text of a claim as a number: the first one in it; nan if there is none."""
     found = re.search(r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?", str(row["printed"] or ""))
     return float(found[0]) if found else float("nan")
 
 
-def headlines(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def headlines(rows: Sequence[Row]) -> list[Row]:
     """The rows that count in headlines: of the epochs of one curve, the first only."""
     seen = set()
     kept = []
@@ -53,12 +76,21 @@ def headlines(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return kept
 
 
-def summary(rows: Sequence[dict[str, Any]], of: str) -> str:
-    """One sentence: how many claims of `of` got which verdict."""
+def summary(rows: Sequence[Row], of: str) -> str:
+    """How many claims of `of` got which verdict; those that were fitted on, apart."""
     kept = headlines(rows)
-    parts = []
-    for name in VERDICTS:
-        ids = [row["id"] for row in kept if row["verdict"] == name]
-        if ids:
-            parts.append(f"{counted(len(ids), f'{name}: ' + ' '.join(ids))} {name}")
-    return f"Of {counted(len(kept), f'claims of {of}')} claims of {of}: {', '.join(parts)}."
+    found: dict[str, list[str]] = {}
+    for row in kept:
+        found.setdefault(headline(row), []).append(row["id"])
+
+    def told(name: str) -> str:
+        return counted(len(found[name]), f"{name}: {' '.join(found[name])}")
+
+    parts = [f"{told(name)} {name}" for name in VERDICTS if name in found]
+    text = f"Of {counted(len(kept), f'claims of {of}')} claims of {of}: {', '.join(parts)}."
+    if FITTED not in found:
+        return text
+    return (
+        f"{text} A further {told(FITTED)} came out as printed, but were used to choose what the "
+        "report leaves open: they do not count as reproduced."
+    )

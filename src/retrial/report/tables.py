@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from retrial.core.records import Records
+from retrial.judging.verdicts import headline
 from retrial.report.numbers import MINUS, anchor, shortened, stage_name
 
 Row = Mapping[str, Any]
@@ -18,6 +19,8 @@ Row = Mapping[str, Any]
 VERDICTS = (
     "reproduced", "contradicted", "explained", "impossible", "inconclusive", "untestable",
 )  # fmt: skip
+# What `retrial.judging.verdicts.headline` calls a reproduced number that a choice was fitted on.
+FITTED = "reproduced, but fitted on"
 SYMBOLS = dict(zip(VERDICTS, "✓✗⚑∅?–", strict=True))
 
 FENCE = "`" * 8  # longer than any run of backticks that a quote may hold
@@ -27,11 +30,11 @@ DETAILS = (
     ("rendering", "In English"),
     ("statement", "As a claim"),
     ("assumes", "Assumes"),
-    ("fitted", "Chosen with this number in view"),
+    ("choices", "Left open, and chosen here"),
+    ("fitted", "Of these, chosen with this number in view"),
     ("margin", "Margin"),
     ("fault", "Fault that explains it"),
     ("seeds_needed", "Seeds that would decide"),
-    ("table", "Holm over table"),
     ("evidence", "Record"),
     ("stage", "Stage"),
     ("inputs_md5", "Inputs md5"),
@@ -51,7 +54,7 @@ def family_table(rows: Sequence[Row], caption: str) -> str:
         f'<tr><th scope="row"><a href="#{_h(r["id"])}">{_breakable(r["id"])}</a></th>'
         f'<td class="num">{_h(printed(r))}</td><td class="num">{_h(measured(r))}</td>'
         f'<td class="num">{_h(interval(r))}</td><td class="num">{_h(count(r["n"]))}</td>'
-        f"<td>{_badge(r['verdict'])}</td><td>{_h(_prose(r['reason']))}</td></tr>\n"
+        f"<td>{_badge(r)}</td><td>{_h(_prose(r['reason']))}</td></tr>\n"
         for r in rows
     )
     columns = "".join(f'<th scope="col">{name}</th>' for name in head)
@@ -62,7 +65,7 @@ def family_table(rows: Sequence[Row], caption: str) -> str:
     )
     cells = "".join(
         f"{_id(r['id'])}, {_t(printed(r))}, {_t(measured(r))}, {_t(interval(r))}, "
-        f"{_t(count(r['n']))}, {_mark(r['verdict'])}, {_t(_prose(r['reason']))},\n"
+        f"{_t(count(r['n']))}, {_mark(r)}, {_t(_prose(r['reason']))},\n"
         for r in rows
     )
     columns = ", ".join(f"[*{name}*]" for name in head)
@@ -209,7 +212,7 @@ def _flat(content: Mapping[str, Any], skip: tuple[str, ...] = ()) -> Iterable[tu
             for inner, text in _flat(value):
                 yield f"{key} · {inner}", text
         else:
-            yield key, str(value)
+            yield key, ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _verdict_html(rows: Sequence[Row]) -> str:
@@ -266,7 +269,7 @@ def _claim_html(row: Row) -> str:
         f'<tr><th scope="row"><button type="button" class="open" aria-expanded="true" '
         f'aria-controls="about-{name}">{_breakable(row["id"])}</button></th>'
         f'<td class="by-report">{_h(row["report"])} {_h(row["where"])}</td>'
-        f'<td class="by-kind">{_h(row["kind"])}</td><td>{_badge(row["verdict"])}</td>'
+        f'<td class="by-kind">{_h(row["kind"])}</td><td>{_badge(row)}</td>'
         f'<td class="num">{_h(printed(row))}</td><td class="num">{_h(measured(row))}</td>'
         f'<td class="num by-interval">{_h(interval(row))}</td>'
         f'<td class="num by-n">{_h(count(row["n"]))}</td></tr>\n'
@@ -285,7 +288,7 @@ def _detail(key: str, value: Any) -> str:
         return f"<q>{_h(value)}</q>"
     if key == "evidence":
         pairs = _flat({k: v for k, v in value.items() if v})
-        return "<code>" + _h(", ".join(f"{k}: {text}" for k, text in pairs)) + "</code>"
+        return "<code>" + _h("; ".join(f"{k}: {text}" for k, text in pairs)) + "</code>"
     if key == "fingerprints":
         return f'<span class="prints">{_h(", ".join(value))}</span>'
     if isinstance(value, (list, tuple)):
@@ -297,22 +300,27 @@ def _detail(key: str, value: Any) -> str:
 def _verdict_typst(rows: Sequence[Row]) -> str:
     cells = "".join(
         f"[#metadata(none)#label({_q(str(r['id']))})#{_id(r['id'])}], {_t(r['where'])}, "
-        f"{_t(r['kind'])}, {_mark(r['verdict'])}, {_t(printed(r))}, {_t(measured(r))}, "
+        f"{_t(r['kind'])}, {_mark(r)}, {_t(printed(r))}, {_t(measured(r))}, "
         f"{_t(interval(r))}, {_t(count(r['n']))},\n"
         for r in rows
     )
     return f"#verdict-table((\n{cells}))"
 
 
-def _badge(verdict: str) -> str:
+def _badge(row: Row) -> str:
+    verdict = row["verdict"]
     return (
         f'<span class="verdict {_h(verdict)}"><span aria-hidden="true">{SYMBOLS[verdict]}</span> '
-        f"{_h(verdict)}</span>"
+        f"{_h(verdict)}</span>" + (' <span class="fitted">fitted on</span>' if _fitted(row) else "")
     )
 
 
-def _mark(verdict: str) -> str:
-    return f"verdict({_q(verdict)})"
+def _mark(row: Row) -> str:
+    return f"verdict({_q(row['verdict'])}, fitted: {'true' if _fitted(row) else 'false'})"
+
+
+def _fitted(row: Row) -> bool:
+    return headline(row) == FITTED
 
 
 def _h(value: Any) -> str:

@@ -45,6 +45,7 @@ def trial(arm: str, seed: int, metrics: dict[str, float | None], whole: bool = T
 def family(tmp_path: Path) -> Family:
     trials = [trial("near", i, {"accuracy": x}) for i, x in enumerate(NEAR)]
     trials += [trial("far", i, {"accuracy": x}) for i, x in enumerate(FAR)]
+    trials += [trial("far/normal", i, {"accuracy": x}) for i, x in enumerate(FAR)]
     trials += [trial("wide", i, {"accuracy": x}) for i, x in enumerate(WIDE)]
     trials += [trial("cut", i, {"accuracy": x}, whole=False) for i, x in enumerate(NEAR)]
     trials += [trial("one", 0, {"accuracy": 0.1135})]
@@ -242,25 +243,27 @@ def test_a_lost_claim_is_untestable_even_where_its_proxy_was_not_run(family: Fam
 def test_a_number_that_another_searched_reading_gives_is_not_contradicted(
     family: Family, tmp_path: Path
 ) -> None:
-    def search(accuracy: float) -> Records:
+    def search(accuracy: float, distribution: str = "normal") -> Records:
         config = {
             "activation": "far",
-            "draw": {"distribution": "normal", "scale": 1.0},
+            "draw": {"distribution": distribution, "scale": 1.0},
             "learning_rate": 0.1,
         }
         result = Result({}, curves={"accuracy": [0.1, accuracy]})
         found = Finished(Trial("search", "far/normal-1.0/0.1", 1000, config), result, "f")
-        records.write(tmp_path / "search", "search", [found], [], {})
-        return Records.load(tmp_path / "search")
+        folder = tmp_path / f"{distribution}{accuracy}"
+        records.write(folder, "search", [found], [], {})
+        return Records.load(folder)
 
     changes: dict = {
         "printed": "0.5041",
-        "evidence": Evidence(arm="far", metric="accuracy"),
+        "evidence": Evidence(arm="far/normal", metric="accuracy"),
         "choices": ("rate",),
     }
     near = Family(family.records, {}, "paper", search(0.5))
     row = judge_claim(claim(**changes), near)
     assert row["verdict"] == "inconclusive"
     assert "normal 1 at learning rate 0.1 and 2 epochs comes within the margin" in row["reason"]
-    elsewhere = Family(family.records, {}, "paper", search(0.7))
-    assert judge_claim(claim(**changes), elsewhere)["verdict"] == "contradicted"
+    for other in (search(0.7), search(0.5, "uniform")):
+        elsewhere = Family(family.records, {}, "paper", other)
+        assert judge_claim(claim(**changes), elsewhere)["verdict"] == "contradicted"

@@ -136,11 +136,13 @@ def other_reading(claim: Claim, records: Records, margin: float) -> str | None:
     One choice serves the whole table, so this reproduces nothing; but a number that some reading
     gives is not contradicted by another.
     """
-    activation, metric = claim.evidence.arm.split("/")[0], claim.evidence.metric
+    activation, initial = claim.evidence.arm.split("/")
+    metric = claim.evidence.metric
     nearest, told = margin, None
     for arm in records.arms():
         config = records.of(arm)[0]["config"]
-        if metric is None or config["activation"] != activation:
+        named_otherwise = initial == "normal" and config["draw"]["distribution"] != "normal"
+        if metric is None or config["activation"] != activation or named_otherwise:
             continue
         curve = claim.scale * records.curve(arm, metric).mean(axis=0)
         distance = np.abs(curve - float(claim.printed))

@@ -31,13 +31,15 @@ groups:
         margin_reason: two digits are printed
         evidence: {{arm: linear, metric: accuracy}}
 """
+COMPUTE = "compute: {backend: local, address: null, workers: 3}\n"
 FILES = {
-    "params.yaml": f"profile: quick\n{FAMILY}:\n  C: 1.0\n",
+    "params.yaml": f"profile: quick\n{COMPUTE}{FAMILY}:\n  C: 1.0\n",
     "profiles/quick.yaml": f"{FAMILY}:\n  seeds: 1\n",
     "profiles/paper.yaml": f"{FAMILY}:\n  seeds: 2\n",
     "claims/000.yaml": LEDGER,
     "src/code.py": "a = 1\n",
     "requirements.lock": "numpy==2.4.6\n",
+    "dvc.yaml": f"stages:\n  {FAMILY}: {{}}\n  judge:\n    foreach: [{FAMILY}]\n",
     ".gitignore": "/data/\n/reports/report.*\n",
     ".dvc/config": "[core]\n    analytics = false\n",
 }
@@ -55,6 +57,7 @@ def row(verdict: str = "reproduced", profile: str = "quick", measured: float = 0
         "id": CLAIM, "report": "000", "family": FAMILY, "kind": "value", "verdict": verdict,
         "printed": "0.91", "measured": measured, "low": 0.88, "high": 0.92, "n": 5,
         "profile": profile, "reason": "mean 0.9", "margin": 0.02, "fault": None,
+        "fitted": [],
         "evidence": {"arm": "linear", "metric": "accuracy"}, "stage": FAMILY,
         "inputs_md5": "0" * 32, "fingerprints": ["f" * 32],
     }  # fmt: skip

@@ -1,8 +1,11 @@
 import csv
+import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner, Result
@@ -49,7 +52,13 @@ def test_verdicts_stand_beside_the_published_ones(root: Path) -> None:
     lines = invoke("verdicts").output.splitlines()
     assert lines[0].split()[:3] == ["claim", "verdict", "published"]
     assert lines[1].split()[:3] == [CLAIM, "reproduced", "contradicted"]
-    assert lines[-1] == "1 claims, profile quick: 1 reproduced"
+    assert lines[-1] == "1 of 599 claims, profile quick: 1 reproduced"
+
+
+def test_what_a_choice_was_fitted_on_is_told_apart(root: Path) -> None:
+    path = root / f"data/results/verdicts/{FAMILY}.json"
+    path.write_text(path.read_text().replace('"fitted": []', '"fitted": ["C"]'))
+    assert invoke("verdicts").output.endswith(": 1 reproduced, but fitted on\n")
 
 
 def test_published_verdicts_serve_before_the_first_run(root: Path) -> None:
@@ -69,8 +78,17 @@ def test_verdicts_are_filtered(root: Path) -> None:
 
 
 def test_show_has_the_quote_the_numbers_and_the_reason(root: Path) -> None:
+    claims = root / "claims/000.yaml"
+    claims.write_text(f"{claims.read_text()}        choices: [the grid of C, the folds]\n")
+    verdicts = root / f"data/results/verdicts/{FAMILY}.json"
+    rows = json.loads(verdicts.read_text())
+    rows[0]["evidence"]["others"] = ["rbf", "poly"]
+    verdicts.write_text(json.dumps(rows))
     output = invoke("show", CLAIM).output
-    for text in ("“an accuracy of 0.91”", "0.9 [0.88, 0.92], n = 5", "mean 0.9", "±0.02 (two dig"):
+    for text in (
+        "“an accuracy of 0.91”", "0.9 [0.88, 0.92], n = 5", "mean 0.9", "±0.02 (two dig",
+        "choices    the grid of C; the folds\n", 'others ["rbf", "poly"]',
+    ):  # fmt: skip
         assert text in output
 
 
@@ -89,22 +107,53 @@ def test_run_runs_the_stages_of_one_family(root: Path, monkeypatch: pytest.Monke
 def test_study_puts_the_profile_back(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[list[str]] = []
 
+    params = root / "params.yaml"
+    before = params.read_text()
+
     def dvc(arguments: list[str], _: Path) -> None:
         calls.append(arguments)
-        (root / "params.yaml").write_text("profile: paper\n")
+        if arguments == ["exp", "run"]:
+            assert params.read_text() == before.replace("quick", "paper")
+            params.write_text(params.read_text() + "# added meanwhile\n")
         raise RetrialError("stopped")
 
     monkeypatch.setattr(pipeline, "dvc", dvc)
-    before = (root / "params.yaml").read_text()
     with pytest.raises(RetrialError, match="stopped"):
         pipeline.run_profile("paper", root)
-    assert calls == [["exp", "run", "-S", "profile=paper"]]
-    assert (root / "params.yaml").read_text() == before
+    assert calls == [["exp", "run"]]
+    assert params.read_text() == before + "# added meanwhile\n"
     with pytest.raises(RetrialError, match="stopped"):
         pipeline.run_profile("quick", root)
     assert calls[1] == ["repro"]
     with pytest.raises(RetrialError, match="expected one of"):
         pipeline.run_profile("fast", root)
+
+
+def test_a_terminated_study_puts_the_profile_back(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, action = (root / "params.yaml").read_text(), signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(pipeline, "dvc", lambda *_: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(SystemExit) as stopped:
+        pipeline.run_profile("paper", root)
+    assert stopped.value.code == 128 + signal.SIGTERM
+    assert (root / "params.yaml").read_text() == before
+    assert signal.getsignal(signal.SIGTERM) == action
+
+
+def test_dvc_has_a_name_for_git(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[dict[str, str]] = []
+
+    def run(*_: object, env: dict[str, str], **__: object) -> SimpleNamespace:
+        seen.append(env)
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(pipeline.subprocess, "run", run)
+    monkeypatch.delenv("GIT_AUTHOR_NAME", raising=False)
+    monkeypatch.setenv("GIT_COMMITTER_NAME", "somebody")
+    pipeline.dvc(["exp", "run"], root)
+    assert seen[0]["GIT_AUTHOR_NAME"] == "retrial"
+    assert seen[0]["GIT_COMMITTER_NAME"] == "somebody"
 
 
 def test_study_prints_plan_verdicts_agreement_and_report(
@@ -118,7 +167,7 @@ def test_study_prints_plan_verdicts_agreement_and_report(
     assert lines[0].startswith("profile quick, ")
     assert lines[-4].startswith(CLAIM)
     assert lines[-3:] == [
-        "1 claims, profile quick: 1 reproduced",
+        "1 of 599 claims, profile quick: 1 reproduced",
         "3 of 3 stages left the bytes of the committed dvc.lock.",
         "report: reports/report.html",
     ]
@@ -141,6 +190,21 @@ def test_diff_says_what_moved_and_why(root: Path) -> None:
     output = invoke("diff").output
     assert f"{CLAIM}: reproduced → contradicted" in output
     assert "params.yaml: profile: quick → paper" in output
+
+
+def test_choose_without_a_search_is_one_line(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    claims = (root / "claims/000.yaml").read_text().replace(FAMILY, "scratch_grid")
+    (root / "claims/000.yaml").write_text(claims)
+    monkeypatch.chdir(root / "claims")
+    with pytest.raises(RetrialError, match=r"claims/there/records.json: no such file"):
+        invoke("choose", "there")
+    with pytest.raises(RetrialError, match=r"^data/results/scratch_search/.*no such file"):
+        invoke("choose")
+
+
+def test_verify_without_checks_is_an_error(root: Path) -> None:
+    with pytest.raises(RetrialError, match=r"^nothing was checked"):
+        invoke("verify", "--sample", "0")
 
 
 def test_quotes_are_checked_against_texts(root: Path) -> None:

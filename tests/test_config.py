@@ -7,10 +7,15 @@ from retrial.core.errors import RetrialError
 from retrial.core.models import Count, FrozenModel, Positive
 
 
+class Draw(FrozenModel):
+    scale: Positive = 1.0
+
+
 class Example(FrozenModel):
     epochs: Count
     rate: Positive
     widths: tuple[Count, ...] = (3,)
+    draw: Draw = Draw()
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -39,6 +44,12 @@ def test_a_section_becomes_a_frozen_object(tmp_path: Path) -> None:
         ("grid: {epochs: 3, epochs: 4}", r"params.yaml: line 1 .*duplicate key"),
         ("grid: [", r"params.yaml: line"),
         ("grid: {epochs: 3, rate: .nan}", r"grid.rate = nan"),
+        ("grid: 3", r"params.yaml: grid = 3: input should be a valid dictionary"),
+        ("grid:", r"params.yaml: grid = None: input should be a valid dictionary"),
+        ("", r"params.yaml: expected sections, found an empty file"),
+        ("- grid", r"params.yaml: expected sections, found \['grid'\]"),
+        ("grid: \x01", r"params.yaml: .*"),
+        ("grid: {epochs: 3, rate: 1.0, draw: {a: 3}}", r"grid.draw.a = 3: unknown key$"),
     ],
 )
 def test_a_mistake_is_one_line_with_file_key_and_value(
@@ -47,6 +58,13 @@ def test_a_mistake_is_one_line_with_file_key_and_value(
     with pytest.raises(RetrialError, match=message) as caught:
         section(write(tmp_path, text), "grid", Example)
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_utf_8_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes(b"grid: \xff")
+    with pytest.raises(RetrialError, match=r"params.yaml: byte 6 is not UTF-8"):
+        section(path, "grid", Example)
 
 
 def test_an_unknown_profile_names_the_known_ones(tmp_path: Path) -> None:
@@ -63,4 +81,12 @@ def test_a_section_that_no_profile_knows_is_refused(tmp_path: Path) -> None:
     profile.write_text("grid: {seeds: 3}\n")
     path = write(tmp_path, "profile: quick\ngrid: {}\ngird: {epochs: 3}\n")
     with pytest.raises(RetrialError, match=r"params.yaml: gird = .*unknown key, expected one of"):
+        check_sections(path, profile)
+
+
+def test_an_empty_profile_is_one_line(tmp_path: Path) -> None:
+    profile = tmp_path / "quick.yaml"
+    profile.touch()
+    path = write(tmp_path, "profile: quick\ngrid: {}\n")
+    with pytest.raises(RetrialError, match=r"quick.yaml: expected sections, found an empty file"):
         check_sections(path, profile)

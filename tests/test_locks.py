@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from retrial.core.errors import RetrialError
 from retrial.tools.locks import (
     Stage,
     compare,
+    judge_stage,
     lock_at,
     md5,
     parse_lock,
@@ -82,6 +84,13 @@ def test_upstream_follows_outs_in_the_order_of_the_lock() -> None:
     assert upstream(BASE, "fetch@mnist") == ["fetch@mnist"]
 
 
+def test_the_stage_that_judges_a_family_is_found_by_both_ends() -> None:
+    names = ["kernels", "judge@kernels", "judge_after_search@scratch_grid", "split@grid"]
+    assert judge_stage(names, "kernels") == "judge@kernels"
+    assert judge_stage(names, "scratch_grid") == "judge_after_search@scratch_grid"
+    assert judge_stage(names, "grid") == ""
+
+
 def test_a_lock_is_parsed_with_flat_params() -> None:
     lock = parse_lock(
         "schema: '2.0'\nstages:\n  a:\n    cmd: x\n    params:\n      profiles/quick.yaml:\n"
@@ -129,10 +138,14 @@ def test_md5_is_what_dvc_writes(tmp_path: Path) -> None:
         "folder/sub-a.txt",
         "folder/Z",
         "folder/__pycache__/x.pyc",
+        "folder/.ipynb_checkpoints/x.py",
+        "folder/.x.py.swp",
+        "folder/x.py~",
+        "folder/.DS_Store",
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
-    (tmp_path / ".dvcignore").write_text("__pycache__/\n")
+    shutil.copy(Path(__file__).parents[1] / ".dvcignore", tmp_path)
     (tmp_path / "dvc.yaml").write_text(
         "stages:\n  a:\n    cmd: touch out\n    deps: [folder]\n    outs: [out]\n"
     )

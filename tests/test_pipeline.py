@@ -1,18 +1,19 @@
 """The real pipeline on the smoke profile: real data, real stages, an empty trial store."""
 
 import csv
+import json
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+from processes import alive, wait_for
 
 from retrial.core.files import cache_folder
 from retrial.judging.ledger import load_claims
@@ -141,13 +142,13 @@ def test_a_second_run_does_nothing_and_status_is_quiet(smoke: Clone) -> None:
 
 def test_a_comment_reruns_a_stage_by_replay_to_the_same_bytes(smoke: Clone) -> None:
     before = bytes_below(smoke.root / RESULTS)
-    trials = len(list((smoke.root.parent / "cache/trials").rglob("*.npz")))
+    trials = len(list((smoke.root.parent / "cache/trials").rglob("*.trial")))
     module = smoke.root / "src/retrial/studies/scratch_grid.py"
     module.write_text(module.read_text() + "\n# A comment changes no code.\n")
     done = smoke("dvc", "repro", STUDY_STAGE)
     assert f"Running stage '{STUDY_STAGE}'" in done.stdout
     assert bytes_below(smoke.root / RESULTS) == before
-    assert len(list((smoke.root.parent / "cache/trials").rglob("*.npz"))) == trials
+    assert len(list((smoke.root.parent / "cache/trials").rglob("*.trial"))) == trials
 
 
 @pytest.mark.parametrize(
@@ -167,7 +168,7 @@ def test_a_mistake_in_params_is_one_line_and_loses_nothing(
     smoke: Clone, file: str, pattern: str, text: str, told: str
 ) -> None:
     before = (smoke.root / file).read_text()
-    trials = sorted((smoke.root.parent / "cache/trials").rglob("*.npz"))
+    trials = sorted((smoke.root.parent / "cache/trials").rglob("*.trial"))
     try:
         smoke.replace(file, pattern, text)
         done = smoke(sys.executable, f"stages/{STUDY_STAGE}.py")
@@ -177,7 +178,7 @@ def test_a_mistake_in_params_is_one_line_and_loses_nothing(
     assert told in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
-    assert sorted((smoke.root.parent / "cache/trials").rglob("*.npz")) == trials
+    assert sorted((smoke.root.parent / "cache/trials").rglob("*.trial")) == trials
 
 
 def test_a_claim_without_a_metric_is_one_line(smoke: Clone) -> None:
@@ -194,40 +195,29 @@ def test_a_claim_without_a_metric_is_one_line(smoke: Clone) -> None:
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("whole_group", [False, True], ids=["parent", "group"])
+@pytest.mark.parametrize("killed", ["stage", "group", "dvc"])
 def test_a_stage_killed_in_the_middle_ends_in_the_same_bytes(
-    smoke: Clone, tmp_path: Path, whole_group: bool
+    smoke: Clone, tmp_path: Path, killed: str
 ) -> None:
     expected = bytes_below(smoke.root / RESULTS)
     clone = clone_to(tmp_path)
     assert clone("dvc", "repro", "fetch@mnist", "split@report002_mnist").returncode == 0
     store = tmp_path / "cache/trials"
     run = clone.start("dvc", "repro", "--single-item", STUDY_STAGE)
-    wait_for(lambda: len(list(store.rglob("*.npz"))) >= 2)
+    wait_for(lambda: len(list(store.rglob("*.trial"))) >= 2)
     family = psutil.Process(run.pid).children(recursive=True)
-    if whole_group:
+    if killed == "group":
         os.killpg(run.pid, signal.SIGKILL)
+    elif killed == "dvc":
+        run.kill()
     else:
         stage = next(p for p in family if f"stages/{STUDY_STAGE}.py" in p.cmdline())
         stage.kill()
     run.wait()
     wait_for(lambda: not any(alive(process) for process in family))
-    assert len(list(store.rglob("*.npz"))) < len(
-        list((smoke.root.parent / "cache/trials").rglob("*.npz"))
-    )
+    trials = json.loads((smoke.root / RESULTS / "records.json").read_text())["trials"]
+    assert 2 <= len(list(store.rglob("*.trial"))) < len(trials)
 
     done = clone("dvc", "repro", "--single-item", STUDY_STAGE)
     assert done.returncode == 0, done.stdout + done.stderr
     assert bytes_below(clone.root / RESULTS) == expected
-
-
-def alive(process: psutil.Process) -> bool:
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-
-
-def wait_for(condition, tries: int = 1200) -> None:
-    for _ in range(tries):
-        if condition():
-            return
-        time.sleep(0.1)
-    pytest.fail("what the test waits for did not happen")

@@ -3,6 +3,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import cast
 
+import joblib
 import pytest
 
 from retrial.core.errors import RetrialError
@@ -27,13 +28,15 @@ def trials(protocol: Protocol, budget: Budget) -> list[Trial]:
     ]
 
 
+COMPUTE = "compute: {backend: local, address: null, workers: 3}\n"
+PARAMS = f"profile: quick\n{COMPUTE}toy: {{epochs: 1}}\n"
 TOY = cast(ModuleType, SimpleNamespace(Protocol=Protocol, Budget=Budget, trials=trials))
 
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "profiles").mkdir()
-    (tmp_path / "params.yaml").write_text("profile: quick\ntoy: {epochs: 1}\n")
+    (tmp_path / "params.yaml").write_text(PARAMS)
     (tmp_path / "profiles/quick.yaml").write_text("toy: {seeds: 1}\n")
     (tmp_path / "profiles/paper.yaml").write_text("toy: {seeds: 10}\n")
     monkeypatch.setattr(plan, "study_modules", lambda: {"toy": TOY})
@@ -89,7 +92,7 @@ def test_records_of_an_older_protocol_are_ignored(root: Path) -> None:
 
 
 def test_an_unknown_profile_is_one_line(root: Path) -> None:
-    with pytest.raises(RetrialError, match="profile 'fast': expected one of paper, quick"):
+    with pytest.raises(RetrialError, match="profile = 'fast': expected one of paper, quick"):
         plan.plan("fast", 1, root)
 
 
@@ -99,3 +102,38 @@ def test_lines_name_time_memory_and_disk(root: Path) -> None:
     assert "in all about 70 s" in text
     assert "memory about" in text
     assert "disk about" in text
+
+
+def test_the_last_run_here_comes_before_published_timings_but_for_paper(root: Path) -> None:
+    for folder in ("data/results/toy", "reports/published/toy"):
+        record(root / folder, 1)
+    here, there = {"light": [1.0], "heavy": [4.0]}, {"light": [2.0], "heavy": [8.0]}
+    (root / "data/results/toy/timings.json").write_text(json.dumps(here))
+    manifest = {"timings": {"toy": there}}
+    (root / "reports/published/manifest.json").write_text(json.dumps(manifest))
+    (quick,) = plan.plan("quick", 1, root)
+    (paper,) = plan.plan("paper", 1, root)
+    assert (quick.source, quick.busy) == ("this machine", 5.0)
+    assert (paper.source, paper.busy) == ("published", 100.0)
+
+
+def test_workers_are_those_of_params(root: Path) -> None:
+    assert plan.workers(root) == 3
+    (root / "params.yaml").write_text(PARAMS.replace("workers: 3", "workers: 0"))
+    assert plan.workers(root) == joblib.cpu_count()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("workers: 3", "workers: -1", r"params.yaml: compute.workers = -1"),
+        ("backend: local", "backend: moon", r"params.yaml: compute.backend = 'moon'"),
+        ("toy:", "tyo: 3\ntoy:", r"params.yaml: tyo = 3: unknown key"),
+    ],
+)
+def test_a_mistake_shows_before_dvc_looks_for_changes(
+    root: Path, old: str, new: str, told: str
+) -> None:
+    (root / "params.yaml").write_text(PARAMS.replace(old, new))
+    with pytest.raises(RetrialError, match=told):
+        plan.plan("quick", 1, root)

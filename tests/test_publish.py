@@ -1,13 +1,15 @@
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 from synthetic import CLAIM, FAMILY, git, project, write_results
 
 from retrial.core.errors import RetrialError
 from retrial.tools import publish as module
-from retrial.tools.locks import profiles, read_lock
+from retrial.tools.locks import md5, profiles, read_lock
 from retrial.tools.publish import publish
 from retrial.tools.verify import hashes
 
@@ -106,3 +108,45 @@ def test_a_changed_published_file_is_found(root: Path) -> None:
     (root / PUBLISHED / "stray").write_text("")
     wrong = {check.what: check.wrong for check in hashes(root) if check.wrong}
     assert list(wrong) == [str(PUBLISHED / "verdicts.csv"), str(PUBLISHED / "stray")]
+
+
+def test_a_renamed_file_is_refused(root: Path) -> None:
+    git(root, "mv", "src/code.py", "src/moved.py")
+    refused(root, r"^src/code.py: uncommitted")
+
+
+def with_search(root: Path, profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the family one that has a search, which ran under `profile`."""
+    monkeypatch.setattr(module, "SEARCHES", {FAMILY: "search"})
+    shutil.copytree(root / "data/results" / FAMILY, root / "data/results/search")
+    out = "data/results/search/records.json"
+    lock = YAML(typ="safe").load((root / "dvc.lock").read_text())
+    stage = {"path": out, "md5": md5(root / out)}
+    budget = {f"profiles/{profile}.yaml": {FAMILY: {"seeds": {"paper": 2, "quick": 1}[profile]}}}
+    lock["stages"]["search"] = {"params": budget, "outs": [stage]}
+    judge = lock["stages"].pop(f"judge@{FAMILY}")
+    judge["deps"].append(stage)
+    lock["stages"][f"judge_after_search@{FAMILY}"] = judge
+    with (root / "dvc.lock").open("w") as stream:
+        YAML().dump(lock, stream)
+
+
+def test_a_search_is_published_with_its_family(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_search(root, "paper", monkeypatch)
+    assert root / PUBLISHED / "search/records.json" in publish([FAMILY], root)
+    assert "search" in read_lock(root / PUBLISHED / "dvc.lock")
+
+
+def test_a_search_of_another_profile_is_refused(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_search(root, "quick", monkeypatch)
+    refused(root, "stage search did not read profiles/paper.yaml")
+
+
+def test_a_search_that_is_out_of_date_is_refused(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_search(root, "paper", monkeypatch)
+    (root / "data/results/search/records.json").unlink()
+    refused(root, "records.json: not what stage search had")

@@ -32,6 +32,8 @@ def test_the_search_saw_few_printed_numbers_and_they_are_marked() -> None:
     claims = of_family(load_claims(ROOT / "claims"), "scratch_grid")
     cells = printed_cells(claims)
     seen = {(arm, metric) for arm, metrics in cells.items() for metric in metrics}
-    fitted = {(c.evidence.arm, c.evidence.metric) for c in claims if "the learning rate" in c.fitted}
+    fitted = {
+        (c.evidence.arm, c.evidence.metric) for c in claims if "the learning rate" in c.fitted
+    }
     assert seen == fitted
     assert len(seen) == 8

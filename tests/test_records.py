@@ -66,3 +66,27 @@ def test_what_is_not_there_is_named(folder: Path) -> None:
         found.metric("c", "acuracy")
     with pytest.raises(RetrialError, match=r"no such file, run `dvc repro` first"):
         Records.load(folder / "nowhere")
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"{}", b"[]", b'{"study": "s"'])
+def test_damaged_records_are_one_line(folder: Path, content: bytes) -> None:
+    (folder / records.RECORDS).write_bytes(content)
+    with pytest.raises(RetrialError, match=r"damaged, run `dvc checkout`$"):
+        Records.load(folder)
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-40], lambda b: b"", lambda b: b"PK" + b[::-1]])
+def test_damaged_arrays_are_one_line(folder: Path, damage) -> None:
+    path = folder / records.ARRAYS
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(RetrialError, match=r"arrays.npz: damaged, run `dvc checkout`$"):
+        Records.load(folder).array("a/b", 1, "predictions")
+
+
+def test_a_damaged_array_is_one_line(folder: Path) -> None:
+    path = folder / records.ARRAYS
+    content = bytearray(path.read_bytes())
+    content[content.index(bytes([1, 1, 1]))] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(RetrialError, match=r"arrays.npz: damaged, run `dvc checkout`$"):
+        Records.load(folder).array("a/b", 1, "predictions")

@@ -5,7 +5,7 @@ import pytest
 
 from retrial.core.errors import RetrialError
 from retrial.core.trial import Metric, Result
-from retrial.running.store import Store
+from retrial.running.store import Store, pack
 
 RESULT = Result(
     metrics={"accuracy": Metric(0.91, 100), "none": Metric(None, 0)},
@@ -39,17 +39,23 @@ def test_a_damaged_file_is_as_good_as_none(tmp_path: Path, damage) -> None:
     assert store.get("cd" * 16) is None
 
 
-def test_a_flipped_bit_in_an_array_is_found(tmp_path: Path) -> None:
+def test_a_flipped_bit_anywhere_is_found(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    store.put("ef" * 16, RESULT, 1.0)
+    content = pack(RESULT, 1.0)
     path = store.path("ef" * 16)
-    content = bytearray(path.read_bytes())
-    content[content.index(bytes(range(5)))] ^= 1
-    path.write_bytes(bytes(content))
-    assert store.get("ef" * 16) is None
+    path.parent.mkdir(parents=True)
+    for place in range(len(content)):
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        assert store.get("ef" * 16) is None, place
+        assert not path.exists()
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RETRIAL_CACHE", str(tmp_path))
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(RetrialError, match=r"cannot be written.*RETRIAL_CACHE"):
         Store(tmp_path / "file").put("ab" * 16, RESULT, 1.0)

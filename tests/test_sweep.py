@@ -2,19 +2,22 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 import toy_study
+from distributed import LocalCluster
+from processes import alive, wait_for
 
+import retrial
 from retrial.core import records
 from retrial.core.config import Compute
 from retrial.core.errors import RetrialError
 from retrial.core.records import Finished
 from retrial.core.trial import Trial
+from retrial.running import sweep as sweeping
 from retrial.running.store import Store
 from retrial.running.sweep import sweep
 
@@ -70,7 +73,7 @@ def test_a_trial_that_raises_stops_no_other(
     told = capfd.readouterr().err
     assert "'raises': True" in told
     assert "this trial was told to raise" in told
-    assert len(list((tmp_path / "s").rglob("*.npz"))) == 4
+    assert len(list((tmp_path / "s").rglob("*.trial"))) == 4
 
 
 def test_a_fingerprint_covers_what_a_result_depends_on() -> None:
@@ -96,26 +99,31 @@ import toy_study
 from test_sweep import AROUND, TWO, written
 from retrial.running.store import Store
 from retrial.running.sweep import sweep
-trials = toy_study.trials(8, seconds=0.4)
+trials = toy_study.trials({count}, seconds={seconds})
 root = Path({root!r})
 found, _ = sweep("toy_study", trials, [root / "data"], AROUND, TWO, Store(root / "store"))
 written(found, root / "records")
 """
 
 
+def script_for(root: Path, count: int, seconds: float) -> str:
+    path = [part for part in sys.path if part]
+    return SCRIPT.format(path=path, root=str(root), count=count, seconds=seconds)
+
+
 @pytest.mark.parametrize("whole_group", [False, True])
 def test_killed_in_the_middle_it_resumes_to_the_same_bytes_and_leaves_no_orphan(
     data: list[Path], tmp_path: Path, whole_group: bool
 ) -> None:
-    script = SCRIPT.format(path=[p for p in sys.path if p], root=str(tmp_path))
+    script = script_for(tmp_path, 8, 0.4)
     child = subprocess.Popen([sys.executable, "-c", script], start_new_session=True)
-    wait_for(lambda: len(list((tmp_path / "store").rglob("*.npz"))) >= 2)
+    wait_for(lambda: len(list((tmp_path / "store").rglob("*.trial"))) >= 2)
     family = psutil.Process(child.pid).children(recursive=True)
     assert family
     os.killpg(child.pid, signal.SIGKILL) if whole_group else os.kill(child.pid, signal.SIGKILL)
     child.wait()
     wait_for(lambda: not any(alive(process) for process in family))
-    kept = {path.name for path in (tmp_path / "store").rglob("*.npz")}
+    kept = {path.name for path in (tmp_path / "store").rglob("*.trial")}
     assert 2 <= len(kept) < 8
 
     subprocess.run([sys.executable, "-c", script], check=True)
@@ -125,13 +133,80 @@ def test_killed_in_the_middle_it_resumes_to_the_same_bytes_and_leaves_no_orphan(
     assert resumed == fresh
 
 
-def alive(process: psutil.Process) -> bool:
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+def test_a_worker_that_never_got_a_trial_ends_with_its_parent(
+    data: list[Path], tmp_path: Path
+) -> None:
+    child = subprocess.Popen([sys.executable, "-c", script_for(tmp_path, 1, 600.0)])
+    family: list[psutil.Process] = []
+
+    def workers() -> list[psutil.Process]:
+        family[:] = psutil.Process(child.pid).children(recursive=True)
+        return [one for one in family if "popen_loky_posix" in " ".join(one.cmdline())]
+
+    wait_for(lambda: len(workers()) == 2)
+    # Time to start: a worker that is killed while it starts shows nothing.
+    wait_for(lambda: all(one.num_threads() >= 2 for one in workers()))
+    child.kill()
+    child.wait()
+    wait_for(lambda: not any(alive(process) for process in family))
 
 
-def wait_for(condition, tries: int = 600) -> None:
-    for _ in range(tries):
-        if condition():
-            return
-        time.sleep(0.1)
-    pytest.fail("what the test waits for did not happen")
+def test_a_worker_that_is_killed_is_one_line(data: list[Path], tmp_path: Path) -> None:
+    trials = [*toy_study.trials(2), Trial("toy", "greedy", 0, {"killed": True}, cost=0.1)]
+    with pytest.raises(RetrialError, match=r"a worker was killed.*lower compute.workers"):
+        run(trials, data, tmp_path / "s", TWO)
+
+
+LATE = """
+import numpy
+import retrial
+from retrial.running.sweep import execute
+print(execute(0, "no_study", None, ()).unfit)
+"""
+
+
+@pytest.mark.parametrize(("pins", "told"), [({}, "start it with"), (dict(retrial.PINS), "")])
+def test_a_worker_that_loaded_numpy_before_the_pins_runs_nothing(
+    pins: dict[str, str], told: str
+) -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in retrial.PINS}
+    environment |= {"PYTHONPATH": os.pathsep.join(sys.path), **pins}
+    # Two threads on any machine, whose own instruction set may be that of the pins.
+    environment.setdefault("OPENBLAS_NUM_THREADS", "2")
+    done = subprocess.run(
+        [sys.executable, "-c", LATE], env=environment, capture_output=True, text=True, check=True
+    )
+    assert told in done.stdout
+    assert bool(done.stdout.strip()) == bool(told)
+    if told:
+        assert done.stdout.count("\n") == 1
+        assert "OPENBLAS_CORETYPE='Haswell'" in done.stdout
+
+
+def test_a_worker_without_pins_stops_the_sweep(
+    data: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unfit = [sweeping.Answer(0, None, unfit="worker w: start it with A='1'")]
+    monkeypatch.setattr(sweeping, "answers", lambda *_: iter(unfit))
+    with pytest.raises(RetrialError, match=r"^worker w: start it with"):
+        run(toy_study.trials(1), data, tmp_path / "s", ONE)
+
+
+def test_a_dask_cluster_gives_the_same_bytes(data: list[Path], tmp_path: Path) -> None:
+    trials = toy_study.trials(4)
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None,
+        local_directory=str(tmp_path / "dask"),
+    ) as cluster:  # fmt: skip
+        dask = Compute(backend="dask", address=cluster.scheduler_address, workers=0)
+        far = written(run(trials, data, tmp_path / "s1", dask), tmp_path / "r1")
+    assert far == written(run(trials, data, tmp_path / "s2", TWO), tmp_path / "r2")
+
+
+def test_no_cluster_is_one_line(
+    data: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "PATIENCE", 1)
+    nowhere = Compute(backend="dask", address="tcp://127.0.0.1:9", workers=0)
+    with pytest.raises(RetrialError, match="no dask cluster answers there"):
+        run(toy_study.trials(1), data, tmp_path / "s", nowhere)

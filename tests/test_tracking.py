@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from retrial.core import records, tracking
+from retrial.core import records
 from retrial.core.errors import RetrialError
 from retrial.core.records import Finished
 from retrial.core.trial import Metric, Result, Trial
+from retrial.running import tracking
+from retrial.tools import track
 
 AROUND = {"code": "c0de", "lock": "10cc", "data": {"mnist/train_images.npy": "da7a"}, "pins": {}}
 
@@ -39,8 +41,8 @@ def root(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 def test_a_creation_that_was_killed_is_begun_anew(tmp_path: Path) -> None:
     (tmp_path / tracking.ARTIFACTS).mkdir()
     (tmp_path / tracking.ARTIFACTS / ".unfinished.db").write_bytes(b"SQLite format 3")
-    with tracking.observer("kernels", AROUND, tmp_path) as watch:
-        watch(finished(0))
+    watch = tracking.observer("kernels", AROUND, tmp_path)
+    watch(finished(0))
     assert len(runs(tmp_path)) == 1
 
 
@@ -57,8 +59,8 @@ def runs(root: Path, study: str = "kernels") -> list:
 
 
 def test_an_observed_trial_is_one_flat_run_with_its_tags(root: Path) -> None:
-    with tracking.observer("kernels", AROUND, root) as watch:
-        watch(finished(3))
+    watch = tracking.observer("kernels", AROUND, root)
+    watch(finished(3))
     (run,) = runs(root)
     wanted = {
         "fingerprint": finished(3).fingerprint,
@@ -77,8 +79,8 @@ def test_an_observed_trial_is_one_flat_run_with_its_tags(root: Path) -> None:
 
 
 def test_what_is_not_finite_is_left_out_and_times_follow_steps(root: Path) -> None:
-    with tracking.observer("kernels", AROUND, root) as watch:
-        watch(finished(0))
+    watch = tracking.observer("kernels", AROUND, root)
+    watch(finished(0))
     (run,) = runs(root)
     assert run.data.metrics == {"accuracy": 0.5, "epoch/loss": 1.0}
     with tracking.quiet():
@@ -90,30 +92,30 @@ def test_what_is_not_finite_is_left_out_and_times_follow_steps(root: Path) -> No
 def test_observing_and_tracking_again_adds_nothing(root: Path) -> None:
     write(root, range(3))
     for _ in range(2):
-        with tracking.observer("kernels", AROUND, root) as watch:
-            watch(finished(0))
-    assert [done.added for done in tracking.track(root)] == [2]
-    assert [done.added for done in tracking.track(root)] == [0]
+        watch = tracking.observer("kernels", AROUND, root)
+        watch(finished(0))
+    assert [done.added for done in track.track(root)] == [2]
+    assert [done.added for done in track.track(root)] == [0]
     assert len(runs(root)) == 3
 
 
 def test_a_run_left_open_is_completed_without_doubled_points(root: Path) -> None:
-    with tracking.observer("kernels", AROUND, root) as watch:
-        watch(finished(0))
+    watch = tracking.observer("kernels", AROUND, root)
+    watch(finished(0))
     (run,) = runs(root)
     with tracking.quiet():
         client = tracking.connect(root)
         client.update_run(run.info.run_id, status="RUNNING")
     write(root, range(1))
-    assert [done.added for done in tracking.track(root)] == [1]
+    assert [done.added for done in track.track(root)] == [1]
     with tracking.quiet():
         assert len(client.get_metric_history(run.info.run_id, "epoch/loss")) == 2
     assert len(runs(root)) == 1
 
 
 def test_of_two_runs_with_one_fingerprint_the_earlier_stays(root: Path) -> None:
-    with tracking.observer("kernels", AROUND, root) as watch:
-        watch(finished(0))
+    watch = tracking.observer("kernels", AROUND, root)
+    watch(finished(0))
     (first,) = runs(root)
     with tracking.quiet():
         client = tracking.connect(root)
@@ -135,16 +137,12 @@ def test_track_adds_md5s_the_commit_and_claims(root: Path) -> None:
     git = ["git", "-C", str(root), "-c", "user.name=t", "-c", "user.email=t@example.org"]
     for arguments in (["init", "-q"], ["add", "dvc.lock"], ["commit", "-qm", "t"]):
         subprocess.run([*git, *arguments], check=True)
-    tracking.track(root, {("kernels", "rbf"): ["000-1", "000-2"]})
+    track.track(root, {("kernels", "rbf"): ["000-1", "000-2"]})
     (run,) = runs(root)
     tags = run.data.tags
     assert tags["md5.data/raw/mnist"] == "aa.dir"
     assert tags["md5.data/results/kernels/records.json"] == "bb"
     assert (tags["claims"], tags["dirty"], len(tags["commit"])) == ("000-1,000-2", "false", 40)
-
-
-def test_a_search_belongs_to_its_family() -> None:
-    assert tracking.tags(finished(0, "scratch_search"), AROUND)["family"] == "scratch_grid"
 
 
 @pytest.mark.parametrize(
@@ -155,9 +153,9 @@ def test_an_unreachable_server_is_one_warning_line_and_no_failure(
 ) -> None:
     (tmp_path / "params.yaml").touch()
     monkeypatch.setenv(tracking.URI_VARIABLE, uri.format(folder=tmp_path))
-    with tracking.observer("kernels", AROUND, tmp_path) as watch:
-        for seed in range(3):
-            watch(finished(seed))
+    watch = tracking.observer("kernels", AROUND, tmp_path)
+    for seed in range(3):
+        watch(finished(seed))
     output = capsys.readouterr()
     assert output.out == ""
     assert output.err.count("\n") == 1
@@ -165,5 +163,5 @@ def test_an_unreachable_server_is_one_warning_line_and_no_failure(
     assert "secret" not in output.err
     write(tmp_path, range(1))
     with pytest.raises(RetrialError, match="did not take a run"):
-        tracking.track(tmp_path)
+        track.track(tmp_path)
     assert not (tmp_path / tracking.DATABASE).exists()

@@ -3,14 +3,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from synthetic import FAMILY, project
 
-from retrial.core import records, verify
+from retrial.core import records
 from retrial.core.errors import RetrialError
 from retrial.core.records import Finished
 from retrial.core.trial import Trial
 from retrial.running.digest import data_hashes
 from retrial.running.sweep import load_arrays
 from retrial.studies import kernels
+from retrial.tools import verify
 from retrial.tools.verify import Check, trials
 
 STUDY = "kernels"
@@ -84,3 +86,13 @@ def test_an_emulator_that_is_installed_is_used(monkeypatch: pytest.MonkeyPatch) 
     assert verify.prefixes() in ([()], [(), verify.EMULATOR])
     monkeypatch.setattr(verify.shutil, "which", lambda name: f"/usr/bin/{name}")
     assert verify.prefixes() == [(), ("qemu-x86_64", "-cpu", "Haswell")]
+
+
+def test_a_family_without_arrays_is_no_mistake(tmp_path: Path) -> None:
+    project(tmp_path)
+    folder = tmp_path / "reports/published" / FAMILY
+    folder.mkdir(parents=True)
+    (folder / "verdicts.json").write_text("[]")
+    (one,) = verify.verdicts(tmp_path)
+    assert one.wrong == ""
+    assert "too large to publish" in one.note

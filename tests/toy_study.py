@@ -1,5 +1,7 @@
 """A study of the least size, for tests of the frame; importable by worker processes."""
 
+import os
+import signal
 import time
 from collections.abc import Mapping
 
@@ -18,6 +20,8 @@ def trials(count: int, seconds: float = 0.0) -> list[Trial]:
 def run(trial: Trial, data: Mapping[str, np.ndarray]) -> Result:
     if trial.config.get("raises"):
         raise ValueError("this trial was told to raise")
+    if trial.config.get("killed"):
+        os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(trial.config["seconds"])
     draws = generator(NAME, trial.seed, "draws").normal(size=100).astype(np.float32)
     weights = np.asarray(data["weights"])

@@ -5,6 +5,7 @@ Modules are imported where they are used, so that `--help` answers at once.
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
@@ -17,6 +18,7 @@ from retrial.core.errors import DEBUG_VARIABLE, RetrialError, reported
 P = ParamSpec("P")
 T = TypeVar("T")
 VERDICTS = ("reproduced", "contradicted", "explained", "impossible", "inconclusive", "untestable")
+ANY = click.Path(path_type=Path, resolve_path=True)
 EXISTING = click.Path(exists=True, path_type=Path, resolve_path=True)
 
 
@@ -61,6 +63,8 @@ def cli(debug: bool) -> None:
 @in_project
 def verdicts(family: str | None, verdict: str | None) -> None:
     """List the verdicts of the last run beside the published ones."""
+    from retrial.judging.ledger import TOTAL
+
     rows, published = verdict_tables()
     chosen = [
         row
@@ -85,10 +89,10 @@ def verdicts(family: str | None, verdict: str | None) -> None:
     ]
     for line in columns([head, *lines]):
         click.echo(line)
-    counts = {name: sum(row["verdict"] == name for row in chosen) for name in VERDICTS}
-    shown = ", ".join(f"{n} {name}" for name, n in counts.items() if n)
     profiles = ", ".join(sorted({row["profile"] for row in chosen}))
-    click.echo(f"{len(chosen)} claims, profile {profiles}: {shown}")
+    click.echo(
+        f"{len(chosen)} of {TOTAL} claims, profile {profiles}: {counts(chosen, fitted_on(rows))}"
+    )
     if not rows:
         click.echo("Nothing was run here yet: these are the published verdicts. Try `make study`.")
 
@@ -122,6 +126,7 @@ def show(claim_id: str) -> None:
         ("margin", _margin(content, claim.margin_reason)),
         ("fault", content.get("fault") or ""),
         ("assumes", "; ".join(claim.assumes)),
+        ("choices", "; ".join(claim.choices)),
         ("fitted", "; ".join(claim.fitted)),
         ("evidence", _evidence(content["evidence"])),
         ("profile", content.get("profile", "")),
@@ -136,18 +141,14 @@ def show(claim_id: str) -> None:
 @cli.command()
 @click.argument("claim_id")
 @click.pass_context
+@in_project
 def run(context: click.Context, claim_id: str) -> None:
     """Run only the stages that one claim needs, then show it."""
-    _run_claim(claim_id)
-    context.invoke(show, claim_id=claim_id)
-
-
-@in_project
-def _run_claim(claim_id: str) -> None:
     from retrial.judging.ledger import find, load_claims
     from retrial.tools.pipeline import run_family
 
     run_family(find(load_claims(), claim_id).family)
+    context.invoke(show, claim_id=claim_id)
 
 
 @cli.command()
@@ -162,7 +163,7 @@ def study(profile: str | None) -> None:
     from retrial.tools import pipeline
 
     chosen = profile or profile_name()
-    print_plan(chosen, os.cpu_count() or 1)
+    print_plan(chosen)
     pipeline.run_profile(chosen)
     click.get_current_context().invoke(verdicts, family=None, verdict=None)
     for line in pipeline.lock_report():
@@ -199,20 +200,23 @@ def diff(revision: str) -> None:
 @cli.command()
 @click.argument("profile", required=False)
 @click.option(
-    "--cores", type=click.IntRange(min=1), help="Workers to plan for; by default all cores."
+    "--cores",
+    type=click.IntRange(min=1),
+    help="Workers to plan for; by default those of params.yaml.",
 )
 @in_project
 def plan(profile: str | None, cores: int | None) -> None:
     """Say how long PROFILE takes, how much memory and disk."""
     from retrial.core.config import profile_name
 
-    print_plan(profile or profile_name(), cores or os.cpu_count() or 1)
+    print_plan(profile or profile_name(), cores)
 
 
-def print_plan(profile: str, cores: int) -> None:
-    """Print the plan of a profile."""
+def print_plan(profile: str, cores: int | None = None) -> None:
+    """Print the plan of a profile on some cores, by default as many as a study uses here."""
     from retrial.tools import plan as planner
 
+    cores = cores or planner.workers()
     for line in planner.lines(profile, planner.plan(profile, cores), cores, Path()):
         click.echo(line)
 
@@ -226,9 +230,9 @@ def track() -> None:
     MLFLOW_TRACKING_URI names.
     """
     from retrial.judging.ledger import load_claims
-    from retrial.running import tracking
+    from retrial.tools import track as tracker
 
-    done = tracking.track(Path(), claims_by_arm(load_claims()))
+    done = tracker.track(Path(), claims_by_arm(load_claims()))
     for one in done:
         click.echo(f"{one.folder}: {one.trials} trials, {one.added} new in MLflow")
     if not done:
@@ -236,22 +240,24 @@ def track() -> None:
 
 
 @cli.command()
-@click.argument("records", default="data/results/scratch_search", type=EXISTING)
+@click.argument("records", required=False, type=ANY)
 @in_project
-def choose(records: Path) -> None:
+def choose(records: Path | None) -> None:
     """Show what the recorded search for scratch_grid chooses.
 
-    RECORDS is the folder of the search's records. params.yaml must hold the first line's choice;
-    the others say how well the table pins each parameter.
+    RECORDS is the folder of the search's records, by default the last run's. params.yaml must hold
+    the first line's choice; the others say how well the table pins each parameter.
     """
     from retrial.core.records import Records
     from retrial.judging import choose as chooser
     from retrial.judging.ledger import load_claims, of_family
+    from retrial.judging.verdicts import RESULTS, SEARCHES
 
+    folder = records or RESULTS / SEARCHES["scratch_grid"]
     cells = chooser.printed_cells(of_family(load_claims(), "scratch_grid"))
-    choices = chooser.ranked(chooser.candidates(Records.load(records)), cells)
+    choices = chooser.ranked(chooser.candidates(Records.load(folder)), cells)
     if not choices:
-        raise RetrialError(f"{records}: no candidate, the search runs in the paper profile only")
+        raise RetrialError(f"{folder}: no candidate, the search runs in the paper profile only")
     click.echo(f"best{'':20} {choices[0]}")
     for name, other in chooser.runners_up(choices).items():
         click.echo(f"best of another {name:13}: {other}")
@@ -282,8 +288,8 @@ def verify(sample: int, seed: int) -> None:
     a sample of trials is run again in a fresh process, without the trial store and the DVC cache,
     and must come out byte for byte; where qemu-user is installed, on an emulated CPU as well.
     """
-    from retrial.running.tracking import PUBLISHED
     from retrial.tools import verify as verifier
+    from retrial.tools.places import PUBLISHED
 
     checks: list[Iterable[verifier.Check]] = []
     if PUBLISHED.exists():
@@ -294,9 +300,13 @@ def verify(sample: int, seed: int) -> None:
         checks.append(verifier.trials(Path(), sample, seed))
     wrong = total = 0
     for check in (one for group in checks for one in group):
-        total += 1
+        total += not check.note
         wrong += bool(check.wrong)
-        click.echo(f"WRONG {check.what}: {check.wrong}" if check.wrong else f"ok    {check.what}")
+        state = "WRONG" if check.wrong else "note " if check.note else "ok   "
+        why = check.wrong or check.note
+        click.echo(f"{state} {check.what}{': ' if why else ''}{why}")
+    if not total:
+        raise RetrialError("nothing was checked; publish a run, or ask for a --sample of trials")
     if wrong:
         raise RetrialError(f"{wrong} of {total} checks went wrong")
     click.echo(f"All {total} checks hold.")
@@ -351,8 +361,8 @@ def verdict_tables(
 ) -> tuple[dict[str, Mapping[str, str]], dict[str, Mapping[str, str]]]:
     """The verdict tables of the last run and of reports/published by claim; {} for none."""
     from retrial.judging.verdicts import TABLE
-    from retrial.running.tracking import PUBLISHED
     from retrial.tools.diff import read_table
+    from retrial.tools.places import PUBLISHED
 
     published = PUBLISHED / TABLE.name
     if needed and not published.exists():
@@ -361,13 +371,31 @@ def verdict_tables(
     return tables[0], tables[1]
 
 
+def fitted_on(claims: Iterable[str]) -> dict[str, bool]:
+    """For each of this run's claims whether some choice was made with its number in view."""
+    from retrial.judging.verdicts import VERDICTS as FOLDER
+    from retrial.judging.verdicts import read_rows
+
+    rows = (row for path in sorted(FOLDER.glob("*.json")) for row in read_rows(path))
+    known = set(claims)
+    return {row["id"]: bool(row["fitted"]) for row in rows if row["id"] in known}
+
+
+def counts(rows: Iterable[Mapping[str, str]], fitted: Mapping[str, bool]) -> str:
+    """How many claims have which verdict; the published table does not tell fitted ones apart."""
+    from retrial.judging.verdicts import headline
+
+    found = Counter(headline({**row, "fitted": fitted.get(row["id"], False)}) for row in rows)
+    order = [kind for name in VERDICTS for kind in sorted(found) if kind.startswith(name)]
+    return "; ".join(f"{found[kind]} {kind}" for kind in order)
+
+
 def claims_by_arm(claims: Iterable[Any]) -> dict[tuple[str, str], list[str]]:
     """The ids of the claims that rest on an arm, by (study, arm)."""
     found: dict[tuple[str, str], list[str]] = {}
     for claim in claims:
-        for arm in (claim.evidence.arm, claim.evidence.against):
-            if arm is not None:
-                found.setdefault((claim.family, arm), []).append(claim.id)
+        for arm in claim.evidence.arms:
+            found.setdefault((claim.family, arm), []).append(claim.id)
     return found
 
 
@@ -392,9 +420,9 @@ def _margin(row: Mapping[str, Any], reason: str) -> str:
 
 def _evidence(evidence: Mapping[str, Any]) -> str:
     return ", ".join(
-        f"{key} {json.dumps(value) if isinstance(value, dict) else value}"
+        f"{key} {value if isinstance(value, str) else json.dumps(value)}"
         for key, value in evidence.items()
-        if value not in (None, {}, False)
+        if value
     )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from retrial.core.errors import RetrialError
 from retrial.core.models import FrozenModel
@@ -31,17 +31,30 @@ def read_yaml(path: Path) -> Any:
         return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RetrialError(f"{path}: no such file") from None
+    except UnicodeDecodeError as error:
+        raise RetrialError(f"{path}: byte {error.start} is not UTF-8") from None
     except MarkedYAMLError as error:
         mark = error.problem_mark
         line = f" line {mark.line + 1}" if mark else ""
         problem = (error.problem or "not YAML").split("\n")[0]
         raise RetrialError(f"{path}:{line} {problem}") from None
+    except YAMLError as error:
+        raise RetrialError(f"{path}: {str(error).splitlines()[0]}") from None
+
+
+def read_sections(path: Path) -> dict[str, Any]:
+    """The content of a YAML file that has sections at its top."""
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        found = "an empty file" if content is None else repr(content)
+        raise RetrialError(f"{path}: expected sections, found {found}")
+    return content
 
 
 def section(path: Path, name: str, model: type[Section]) -> Section:
     """The section `name` of a YAML file as a validated `model`."""
-    content = read_yaml(path)
-    if not isinstance(content, dict) or name not in content:
+    content = read_sections(path)
+    if name not in content:
         raise RetrialError(f"{path}: key {name} is missing, expected a section of that name")
     return validated(content[name], model, f"{path}: {name}")
 
@@ -54,16 +67,18 @@ def validated(content: Any, model: type[Section], where: str) -> Section:
     except ValidationError as error:
         # A misspelt key is unknown and missing; the former names it.
         first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-        key = ".".join(str(part) for part in first["loc"])
+        place = where + "".join(f".{part}" for part in first["loc"])
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         if first["type"] == "extra_forbidden":
-            known = ", ".join(sorted(model.model_fields))
+            known = f", expected one of {', '.join(sorted(model.model_fields))}"
+            # What keys a section within the section has, its own model knows.
+            expected = known if len(first["loc"]) == 1 else ""
             raise RetrialError(
-                f"{where}.{key} = {first['input']!r}: unknown key, expected one of {known}{more}"
+                f"{place} = {first['input']!r}: unknown key{expected}{more}"
             ) from None
         message = first["msg"][0].lower() + first["msg"][1:]
         value = "" if first["type"] == "missing" else f" = {first['input']!r}"
-        raise RetrialError(f"{where}.{key}{value}: {message}{more}") from None
+        raise RetrialError(f"{place}{value}: {message}{more}") from None
 
 
 def _tuples(content: Any) -> Any:
@@ -76,11 +91,14 @@ def _tuples(content: Any) -> Any:
 
 def profile_name(params: Path = PARAMS) -> str:
     """The profile that params.yaml chooses; its file must exist below profiles/."""
-    content = read_yaml(params)
-    name = content.get("profile") if isinstance(content, dict) else None
-    known = sorted(path.stem for path in (params.parent / PROFILES).glob("*.yaml"))
+    return require_profile(read_sections(params).get("profile"), params.parent, f"{params}: ")
+
+
+def require_profile(name: Any, root: Path = Path(), where: str = "") -> str:
+    """The profile's `name`; RetrialError, which begins with `where`, when it has no file."""
+    known = sorted(path.stem for path in (root / PROFILES).glob("*.yaml"))
     if name not in known:
-        raise RetrialError(f"{params}: profile = {name!r}: expected one of {', '.join(known)}")
+        raise RetrialError(f"{where}profile = {name!r}: expected one of {', '.join(known)}")
     return str(name)
 
 
@@ -94,8 +112,8 @@ def check_sections(params: Path, profile: Path) -> None:
 
     Every study has a section in params.yaml and one in each profile.
     """
-    known = {"profile", "compute", *read_yaml(profile)}
-    for key, value in read_yaml(params).items():
+    known = {"profile", "compute", *read_sections(profile)}
+    for key, value in read_sections(params).items():
         if key not in known:
             raise RetrialError(
                 f"{params}: {key} = {value!r}: unknown key, "

@@ -40,7 +40,11 @@ def write_atomically(path: Path, content: bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+        hint = (
+            f"; make room or name another cache folder in {CACHE_VARIABLE}"
+            if path.is_relative_to(cache_folder())
+            else ""
+        )
         raise RetrialError(
-            f"{path}: cannot be written: {(error.strerror or str(error)).lower()}; make room or "
-            f"name another cache folder in {CACHE_VARIABLE}"
+            f"{path}: cannot be written: {(error.strerror or str(error)).lower()}{hint}"
         ) from None

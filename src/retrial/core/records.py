@@ -10,6 +10,7 @@ import csv
 import hashlib
 import io
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -118,6 +119,11 @@ def curves_csv(finished: Sequence[Finished]) -> str:
     return text.getvalue()
 
 
+def damaged(path: Path) -> RetrialError:
+    """The error for results that are not what a stage left."""
+    return RetrialError(f"{path}: damaged, run `dvc checkout`")
+
+
 @dataclass(frozen=True)
 class Records:
     """The records of one study, read-only."""
@@ -130,23 +136,21 @@ class Records:
 
     @classmethod
     def load(cls, folder: Path) -> "Records":
-        """Read `folder`; raises RetrialError when a file is missing or is not JSON."""
+        """Read `folder`; raises RetrialError when a file is missing or damaged."""
         try:
             content = json.loads((folder / RECORDS).read_text(encoding="utf-8"))
             provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+            return cls(
+                content["study"],
+                tuple(content["skipped"]),
+                tuple(content["trials"]),
+                folder,
+                provenance,
+            )
         except FileNotFoundError as error:
             raise RetrialError(f"{error.filename}: no such file, run `dvc repro` first") from None
-        except json.JSONDecodeError as error:
-            raise RetrialError(
-                f"{folder}: not a records folder, line {error.lineno}: {error.msg}"
-            ) from None
-        return cls(
-            content["study"],
-            tuple(content["skipped"]),
-            tuple(content["trials"]),
-            folder,
-            provenance,
-        )
+        except (ValueError, KeyError, TypeError):
+            raise damaged(folder) from None
 
     def arms(self) -> list[str]:
         """The arms that were run, in the order of the study."""
@@ -197,14 +201,23 @@ class Records:
 
     @cached_property
     def _arrays(self) -> Any:
-        return np.load(self.folder / ARRAYS, allow_pickle=False)
+        path = self.folder / ARRAYS
+        try:
+            return np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
+        except FileNotFoundError:
+            raise RetrialError(f"{path}: no such file, run `dvc repro` first") from None
+        except (ValueError, EOFError, zipfile.BadZipFile):
+            raise damaged(path) from None
 
     def array(self, arm: str, seed: int, name: str) -> np.ndarray:
         """An array of one trial, such as its per-example predictions."""
         key = array_key(arm, seed, name)
         if key not in self._arrays:
             raise RetrialError(f"{self.folder / ARRAYS}: no array {key!r}")
-        found: np.ndarray = self._arrays[key]
+        try:
+            found: np.ndarray = self._arrays[key]
+        except (ValueError, EOFError, zipfile.BadZipFile):
+            raise damaged(self.folder / ARRAYS) from None
         return found
 
     def inputs_md5(self) -> str:

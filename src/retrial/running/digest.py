@@ -79,12 +79,12 @@ def syntax_digest(path: Path) -> str:
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
 
-def surroundings(module: str, data: Mapping[str, str], lock: Path = LOCK) -> dict[str, Any]:
+def surroundings(module: str, data: Mapping[str, str]) -> dict[str, Any]:
     """All that every trial of a study module depends on besides its own config and seed."""
     return {
         "code": code_digest(module),
         "data": dict(data),
-        "lock": file_sha256(lock),
+        "lock": file_sha256(LOCK),
         "pins": dict(retrial.PINS),
     }
 

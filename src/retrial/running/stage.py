@@ -19,7 +19,7 @@ from retrial.core.config import (
 from retrial.core.errors import RetrialError, reported
 from retrial.running.digest import data_hashes, surroundings
 from retrial.running.store import Store
-from retrial.running.sweep import sweep
+from retrial.running.sweep import die_with, sweep
 from retrial.running.tracking import observer
 
 TIMINGS = "timings.json"
@@ -31,6 +31,9 @@ def run_study(study: ModuleType, data: Sequence[str], results: str) -> None:
 
     Protocol: the study's section of params.yaml. Budget: its section of the chosen profile.
     """
+    # DVC that is killed alone would leave its stage at work, beside the next run.
+    if "DVC_STAGE" in os.environ:
+        die_with(os.getppid())
     require_avx2()
     name = study.NAME
     profile = profile_name()
@@ -42,10 +45,9 @@ def run_study(study: ModuleType, data: Sequence[str], results: str) -> None:
     around = surroundings(study.__name__, data_hashes(folders))
     trials = study.trials(protocol, budget)
     print(f"{name}: profile {profile}, {len(trials)} trials", flush=True)
-    with observer(name, around) as watch:
-        finished, seconds = sweep(
-            study.__name__, trials, folders, around, compute, Store.default(), watch
-        )
+    finished, seconds = sweep(
+        study.__name__, trials, folders, around, compute, Store.default(), observer(name, around)
+    )
     provenance = {
         **around,
         "stage": name,

@@ -2,12 +2,13 @@
 
 It does not depend on the working folder: DVC deletes a stage's outs before it runs and may run it
 elsewhere. A file is written whole or not at all, so a run that was killed at any point is taken
-up after its last finished trial.
+up after its last finished trial. It begins with the SHA-256 of the rest: a damaged trial is run
+again, never replayed.
 """
 
+import hashlib
 import io
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,10 +19,12 @@ from retrial.core.records import canonical, finite
 from retrial.core.trial import Metric, Result
 
 HEAD = "result"
+SUFFIX = ".trial"
+DIGEST = hashlib.sha256().digest_size
 
 
 def pack(result: Result, seconds: float) -> bytes:
-    """A result as one uncompressed npz: a JSON head as bytes, then the arrays."""
+    """A result as a digest and one uncompressed npz: a JSON head as bytes, then the arrays."""
     head = {
         "metrics": {k: [finite(m.value), m.n] for k, m in result.metrics.items()},
         "status": result.status,
@@ -35,13 +38,16 @@ def pack(result: Result, seconds: float) -> bytes:
     members |= {f"weight:{name}": array for name, array in result.weights.items()}
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **members)
-    return buffer.getvalue()
+    payload = buffer.getvalue()
+    return hashlib.sha256(payload).digest() + payload
 
 
-def unpack(path: Path) -> tuple[Result, float]:
-    """The result in a file of the store and the seconds that it took."""
-    # The stream is ours to close: NumPy leaves it open when the file is damaged.
-    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as members:
+def unpack(content: bytes) -> tuple[Result, float]:
+    """The result in a file of the store and the seconds that it took; ValueError when damaged."""
+    digest, payload = content[:DIGEST], content[DIGEST:]
+    if hashlib.sha256(payload).digest() != digest:
+        raise ValueError("damaged")
+    with np.load(io.BytesIO(payload), allow_pickle=False) as members:
         head = json.loads(members[HEAD].tobytes())
         arrays, weights = (
             {
@@ -76,16 +82,16 @@ class Store:
 
     def path(self, fingerprint: str) -> Path:
         """Where the trial of this fingerprint lies."""
-        return self.folder / fingerprint[:2] / f"{fingerprint}.npz"
+        return self.folder / fingerprint[:2] / f"{fingerprint}{SUFFIX}"
 
     def get(self, fingerprint: str) -> tuple[Result, float] | None:
         """A finished trial and its seconds; None when it is not there or its file is damaged."""
         path = self.path(fingerprint)
         try:
-            return unpack(path)
+            return unpack(path.read_bytes())
         except FileNotFoundError:
             return None
-        except (zipfile.BadZipFile, ValueError, KeyError, EOFError):
+        except ValueError:
             path.unlink(missing_ok=True)
             return None
 

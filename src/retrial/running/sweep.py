@@ -11,16 +11,20 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from numpy._core._multiarray_umath import __cpu_features__
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from threadpoolctl import threadpool_info
 
+import retrial
 from retrial.core.config import Compute
 from retrial.core.errors import RetrialError
 from retrial.core.records import Finished
@@ -28,16 +32,25 @@ from retrial.core.trial import Result, Trial
 from retrial.running.digest import fingerprint
 from retrial.running.store import Store
 
+# What `execute` takes.
+Call = tuple[int, str, Trial, tuple[str, ...]]
+# Seconds within which a cluster and its first worker must answer.
+PATIENCE = 10
+
 Observer = Callable[[Finished], None]
 
 
 class Answer(NamedTuple):
-    """What a worker sends back: a result, or the traceback of what was raised."""
+    """What a worker sends back: a result, or the traceback of what was raised.
+
+    `unfit` says why this worker must not run any trial.
+    """
 
     place: int
     result: Result | None
-    traceback: str
-    seconds: float
+    traceback: str = ""
+    seconds: float = 0.0
+    unfit: str = ""
 
 
 @cache
@@ -50,25 +63,40 @@ def load_arrays(folders: tuple[str, ...]) -> Mapping[str, np.ndarray]:
     }
 
 
-def execute(
-    index: int, study: str, trial: Trial, folders: tuple[str, ...], parent: int | None
-) -> Answer:
+def execute(index: int, study: str, trial: Trial, folders: tuple[str, ...]) -> Answer:
     """Run one trial in a worker process; never raises."""
-    if parent is not None:
-        die_with(parent)
+    if unfit := without_pins():
+        return Answer(index, None, unfit=unfit)
     start = time.perf_counter()
     try:
         result = importlib.import_module(study).run(trial, load_arrays(folders))
-        return Answer(index, result, "", time.perf_counter() - start)
+        return Answer(index, result, seconds=time.perf_counter() - start)
     except Exception:
-        return Answer(index, None, traceback.format_exc(), time.perf_counter() - start)
+        return Answer(index, None, traceback.format_exc())
+
+
+@cache
+def without_pins() -> str:
+    """One line when NumPy or BLAS loaded in this process before the pins were set; "" if not.
+
+    A cluster's worker may have loaded them long before this package, which then sets its pins in
+    vain; what the libraries themselves say is looked at.
+    """
+    disabled = retrial.PINS["NPY_DISABLE_CPU_FEATURES"].split()
+    loose = any(__cpu_features__.get(name) for name in disabled)
+    for library in threadpool_info():
+        loose |= library["num_threads"] != int(retrial.PINS["OMP_NUM_THREADS"])
+        if library["internal_api"] == "openblas" and os.uname().machine == "x86_64":
+            loose |= library["architecture"] != retrial.PINS["OPENBLAS_CORETYPE"]
+    pins = " ".join(f"{name}={value!r}" for name, value in retrial.PINS.items())
+    return f"worker {os.uname().nodename}: start it with {pins}" if loose else ""
 
 
 @cache
 def die_with(parent: int) -> None:
-    """End this worker soon after its parent process has ended, however it ended.
+    """End this process soon after its parent has ended, however it ended.
 
-    A killed stage must leave no orphan that computes beside the next run. Polling is used since
+    A killed run must leave no orphan that computes beside the next run. Polling is used since
     the kernel's parent-death signal is tied to the parent's thread and not to its process.
     """
 
@@ -112,6 +140,8 @@ def sweep(
         waiting = [index for index in range(len(trials)) if index not in done]
         waiting.sort(key=lambda index: -trials[index].cost)
         for answer in answers(study, trials, waiting, data, compute):
+            if answer.unfit:
+                raise RetrialError(answer.unfit)
             if answer.result is None:
                 failed.append(trials[answer.place].arm)
                 _report_failure(trials[answer.place], answer.traceback)
@@ -138,9 +168,16 @@ def answers(
     if not waiting:
         return
     folders = tuple(str(folder.resolve()) for folder in data)
-    parent = os.getpid() if compute.backend == "local" else None
+    calls = [(i, study, trials[i], folders) for i in waiting]
+    on = {"local": on_this_machine, "dask": on_dask, "ray": on_ray}[compute.backend]
+    yield from on(calls, compute)
+
+
+def on_this_machine(calls: Sequence[Call], compute: Compute) -> Iterator[Answer]:
+    """The answers of worker processes of this machine."""
     workers = compute.workers or joblib.cpu_count()
-    with cluster(compute):
+    # A worker that never gets a trial must end with this process as well.
+    with joblib.parallel_config("loky", initializer=die_with, initargs=(os.getpid(),)):
         # With n_jobs=1 joblib would run trials in this process, where libraries may have loaded
         # before the pins; dispatching one at a time to two workers keeps one busy.
         jobs = joblib.Parallel(
@@ -149,33 +186,68 @@ def answers(
             pre_dispatch=workers,
             batch_size=1,
         )
-        call = joblib.delayed(execute)
-        yield from jobs(call(i, study, trials[i], folders, parent) for i in waiting)
+        try:
+            yield from jobs(joblib.delayed(execute)(*call) for call in calls)
+        except TerminatedWorkerError:
+            raise killed("lower compute.workers in params.yaml") from None
 
 
-def cluster(compute: Compute) -> AbstractContextManager[Any]:
-    """The joblib backend that `compute` names."""
-    if compute.backend == "local":
-        return joblib.parallel_config("loky")
-    stack = ExitStack()
+# joblib has backends for both kinds of cluster, but it runs trials in this process when the
+# cluster has one thread, waits for ever when a worker is lost, and gets no answer from Ray before
+# the last.
+
+
+def on_dask(calls: Sequence[Call], compute: Compute) -> Iterator[Answer]:
+    """The answers of a Dask cluster's workers."""
+    from distributed import Client, KilledWorker, as_completed
+
+    with ExitStack() as stack:
+        try:
+            client = stack.enter_context(Client(compute.address, timeout=PATIENCE))
+            client.wait_for_workers(1, timeout=PATIENCE)
+        except OSError as error:
+            raise no_cluster(compute, error) from None
+        try:
+            for future in as_completed([client.submit(execute, *call) for call in calls]):
+                yield future.result()
+        except KilledWorker:
+            raise killed("give the cluster's workers more") from None
+
+
+def on_ray(calls: Sequence[Call], compute: Compute) -> Iterator[Answer]:
+    """The answers of a Ray cluster's workers."""
+    import ray
+
     try:
-        if compute.backend == "dask":
-            from distributed import Client
+        ray.init(address=compute.address, log_to_driver=False)
+    except OSError as error:
+        raise no_cluster(compute, error) from None
+    try:
+        task = ray.remote(execute)
+        running = [task.remote(*call) for call in calls]
+        while running:
+            (first,), running = ray.wait(running)
+            yield ray.get(first)
+    except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError):
+        raise killed("give the cluster's workers more") from None
+    finally:
+        ray.shutdown()
 
-            stack.enter_context(Client(compute.address, timeout="10s"))
-        else:
-            import ray
-            from ray.util.joblib import register_ray
 
-            ray.init(address=compute.address, log_to_driver=False)
-            register_ray()
-    except (OSError, TimeoutError, ConnectionError) as error:
-        raise RetrialError(
-            f"params.yaml: compute.address = {compute.address!r}: no {compute.backend} cluster "
-            f"answers there ({type(error).__name__}); start one or set compute.backend: local"
-        ) from None
-    stack.enter_context(joblib.parallel_config(compute.backend))
-    return stack
+def killed(advice: str) -> RetrialError:
+    """The error for a worker that ended while it ran a trial."""
+    return RetrialError(
+        f"a worker was killed, most likely for want of memory; finished trials are kept, {advice} "
+        "and run it again"
+    )
+
+
+def no_cluster(compute: Compute, error: OSError) -> RetrialError:
+    """The error for a cluster that does not answer."""
+    return RetrialError(
+        f"params.yaml: compute.address = {compute.address!r}: no {compute.backend} cluster "
+        f"answers there ({type(error).__name__}); start one or set compute.backend: local"
+    )
 
 
 def _report_failure(trial: Trial, text: str) -> None:

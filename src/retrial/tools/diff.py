@@ -13,8 +13,17 @@ from typing import Any
 
 from retrial.core.errors import RetrialError
 from retrial.judging.verdicts import TABLE
-from retrial.running.tracking import PUBLISHED
-from retrial.tools.locks import Difference, Stage, compare, lock_at, outs_of, read_lock, upstream
+from retrial.tools.locks import (
+    Difference,
+    Stage,
+    compare,
+    judge_stage,
+    lock_at,
+    outs_of,
+    read_lock,
+    upstream,
+)
+from retrial.tools.places import PUBLISHED
 
 PUBLISHED_NAME = "published"
 Row = Mapping[str, str]
@@ -129,7 +138,8 @@ def causes(family: str, changed: Mapping[str, Difference], lock: Mapping[str, St
     """
     produced = outs_of(lock)
     found: dict[str, None] = {}
-    for name in upstream(lock, f"judge@{family}") if f"judge@{family}" in lock else []:
+    stage = judge_stage(lock, family)
+    for name in upstream(lock, stage) if stage else []:
         one = changed[name]
         for key, (before, after) in one.params.items():
             found[f"{key}: {shown(before)} → {shown(after)}"] = None

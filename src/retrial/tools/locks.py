@@ -7,8 +7,9 @@ same bytes, and when not, which params or files made the difference.
 import hashlib
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,8 @@ from ruamel.yaml.error import YAMLError
 from retrial.core.errors import RetrialError
 
 LOCK = "dvc.lock"
+# What .dvcignore names: no part of any input.
+IGNORED = ("__pycache__", ".ipynb_checkpoints", "*.swp", "*~", ".DS_Store")
 
 Kind = Literal["same", "bytes", "inputs", "added", "removed"]
 
@@ -158,6 +161,12 @@ def upstream(stages: Mapping[str, Stage], name: str) -> list[str]:
     return [stage for stage in stages if stage in found]
 
 
+def judge_stage(names: Iterable[str], family: str) -> str:
+    """The stage among `names` that judges `family`; "" for none."""
+    found = (one for one in names if one.startswith("judge") and one.endswith(f"@{family}"))
+    return next(found, "")
+
+
 def _reads(dep: str, out: str) -> bool:
     return dep == out or dep.startswith(f"{out}/") or out.startswith(f"{dep}/")
 
@@ -210,11 +219,16 @@ def md5(path: Path) -> str:
     entries = [
         {"md5": md5(file), "relpath": file.relative_to(path).as_posix()}
         for file in path.rglob("*")
-        if file.is_file() and "__pycache__" not in file.parts
+        if file.is_file() and not ignored(file.relative_to(path))
     ]
     entries.sort(key=lambda entry: entry["relpath"])
     text = json.dumps(entries, sort_keys=True).encode()
     return f"{_md5(text).hexdigest()}.dir"
+
+
+def ignored(path: Path) -> bool:
+    """True for a path that .dvcignore leaves out."""
+    return any(fnmatch(part, pattern) for part in path.parts for pattern in IGNORED)
 
 
 def stale(stage: Stage, root: Path = Path()) -> list[str]:

@@ -1,14 +1,28 @@
 """Runs DVC: the whole study under a profile, or the stages behind one family."""
 
 import os
+import re
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from retrial.core.config import PARAMS, profile_name, profile_path
+from retrial.core.config import PARAMS, profile_name, read_sections, require_profile
 from retrial.core.errors import RetrialError
-from retrial.running.tracking import PUBLISHED
-from retrial.tools.locks import LOCK, git, lock_at, profiles, read_lock, report
+from retrial.core.files import write_atomically
+from retrial.tools.locks import LOCK, git, judge_stage, lock_at, profiles, read_lock, report
+from retrial.tools.places import PUBLISHED
+
+PIPELINE = Path("dvc.yaml")
+PROFILE_LINE = re.compile(r"^profile:.*$", re.MULTILINE)
+# DVC commits an experiment, for which git wants a name; a name in the environment comes first.
+IDENTITY = {
+    f"GIT_{role}_{key}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for key, value in (("NAME", "retrial"), ("EMAIL", "retrial@localhost"))
+}
 
 
 def run_profile(profile: str, root: Path = Path()) -> None:
@@ -17,31 +31,64 @@ def run_profile(profile: str, root: Path = Path()) -> None:
     Raises RetrialError when the profile is unknown or a stage fails.
     """
     usual = profile_name(root / PARAMS)
-    if not profile_path(profile, root).exists():
-        known = ", ".join(
-            sorted(path.stem for path in profile_path("*", root).parent.glob("*.yaml"))
-        )
-        raise RetrialError(f"profile {profile!r}: expected one of {known}")
-    if profile == usual:
+    if require_profile(profile, root) == usual:
         dvc(["repro"], root)
         return
-    before = (root / PARAMS).read_bytes()
+    with profile_line(profile, root):
+        dvc(["exp", "run"], root)
+
+
+@contextmanager
+def profile_line(profile: str, root: Path) -> Iterator[None]:
+    """Let params.yaml name `profile` within the block, however the block ends.
+
+    No other line is touched: `dvc exp run -S` would write the file anew, without its layout and
+    some of its comments, and what a user changes there during a long run is to stay.
+    """
+    path = root / PARAMS
+    found = PROFILE_LINE.search(path.read_text(encoding="utf-8"))
+    if found is None:
+        raise RetrialError(f"{path}: expected a line `profile: …`")
+
+    def put(line: str) -> None:
+        text = path.read_text(encoding="utf-8")
+        write_atomically(path, PROFILE_LINE.sub(lambda _: line, text, count=1).encode())
+
+    # An exception, unlike the signal's own action, comes past the clause that puts the line back.
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        dvc(["exp", "run", "-S", f"profile={profile}"], root)
+        put(f"profile: {profile}")
+        yield
     finally:
-        (root / PARAMS).write_bytes(before)
+        put(found.group())
+        signal.signal(signal.SIGTERM, before)
 
 
 def run_family(family: str, root: Path = Path()) -> None:
     """Run the stages that the verdicts of `family` need."""
-    dvc(["repro", f"judge@{family}"], root)
+    stage = judge_stage(stage_names(root), family)
+    if not stage:
+        raise RetrialError(f"{PIPELINE}: no stage judges family {family!r}")
+    dvc(["repro", stage], root)
+
+
+def stage_names(root: Path) -> list[str]:
+    """The stages of dvc.yaml, those of a list by item."""
+    stages = read_sections(root / PIPELINE)["stages"].items()
+    return [
+        full
+        for name, stage in stages
+        for full in (
+            [f"{name}@{item}" for item in stage["foreach"]] if "foreach" in stage else [name]
+        )
+    ]
 
 
 def dvc(arguments: list[str], root: Path) -> None:
     """Run DVC with its output on this terminal; RetrialError when it fails."""
     # A stage is `python stages/…`: the python of this environment must come first.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    environment = {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1"}
+    environment = {**IDENTITY, **os.environ, "PATH": path, "PYTHONUNBUFFERED": "1"}
     done = subprocess.run(
         [sys.executable, "-m", "dvc", *arguments], cwd=root, env=environment, check=False
     )

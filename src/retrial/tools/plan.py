@@ -1,8 +1,9 @@
 """How long a profile takes beforehand, and how much memory and disk, from recorded timings.
 
 A trial's time is its own rough cost, corrected by what trials of its arm really took: on this
-machine (data/results/<study>/timings.json) or, failing that, where the published results were
-made (reports/published/manifest.json).
+machine (data/results/<study>/timings.json) or where the published results were made
+(reports/published/manifest.json). For the paper profile the published timings come first, since
+the last run here may be of a profile that cuts trials short.
 """
 
 import heapq
@@ -16,17 +17,25 @@ from statistics import fmean
 from types import ModuleType
 from typing import Any, Literal
 
+import joblib
 from pydantic import ValidationError
 
 from retrial import studies
-from retrial.core.config import PARAMS, profile_path, read_yaml, section
-from retrial.core.errors import RetrialError
+from retrial.core.config import (
+    PARAMS,
+    Compute,
+    check_sections,
+    profile_path,
+    read_sections,
+    require_profile,
+    section,
+)
 from retrial.core.records import PROVENANCE
 from retrial.core.trial import Trial
+from retrial.judging.verdicts import RESULTS
 from retrial.running.stage import TIMINGS
-from retrial.running.tracking import PUBLISHED, RESULTS
+from retrial.tools.places import MANIFEST, PUBLISHED
 
-MANIFEST = "manifest.json"
 GB = 1e9
 # Resident memory of a worker with torch and CIFAR-10 loaded, and of the stage that leads them.
 WORKER, LEADER = 0.7 * GB, 0.5 * GB
@@ -80,11 +89,14 @@ def study_modules() -> dict[str, ModuleType]:
 
 
 def plan(profile: str, cores: int, root: Path = Path()) -> list[Estimate]:
-    """An estimate for each study of a profile; RetrialError when the profile is unknown."""
-    if not profile_path(profile, root).exists():
-        known = ", ".join(sorted(path.stem for path in profile_path("*", root).parent.glob("*")))
-        raise RetrialError(f"profile {profile!r}: expected one of {known}")
-    wanted = read_yaml(profile_path(profile, root))
+    """An estimate for each study of a profile; RetrialError when a setting is not valid.
+
+    It reads every section, so a mistake shows even where DVC would find every stage done.
+    """
+    require_profile(profile, root)
+    check_sections(root / PARAMS, profile_path(profile, root))
+    section(root / PARAMS, "compute", Compute)
+    wanted = read_sections(profile_path(profile, root))
     estimates = []
     for name, study in study_modules().items():
         if name not in wanted:
@@ -92,8 +104,13 @@ def plan(profile: str, cores: int, root: Path = Path()) -> list[Estimate]:
         protocol = section(root / PARAMS, name, study.Protocol)
         budget = section(profile_path(profile, root), name, study.Budget)
         trials = study.trials(protocol, budget)
-        estimates.append(estimate(name, trials, recorded(name, study, root), cores))
+        estimates.append(estimate(name, trials, recorded(name, study, profile, root), cores))
     return estimates
+
+
+def workers(root: Path = Path()) -> int:
+    """How many trials a study runs at once on this machine."""
+    return section(root / PARAMS, "compute", Compute).workers or joblib.cpu_count()
 
 
 def estimate(study: str, trials: Sequence[Trial], past: Recorded | None, cores: int) -> Estimate:
@@ -106,18 +123,20 @@ def estimate(study: str, trials: Sequence[Trial], past: Recorded | None, cores: 
 
 def makespan(seconds: Sequence[float], cores: int) -> float:
     """When the last of `cores` workers ends, the longest trials being started first."""
-    workers = [0.0] * cores
+    ends = [0.0] * cores
     for one in sorted(seconds, reverse=True):
-        heapq.heappush(workers, heapq.heappop(workers) + one)
-    return max(workers)
+        heapq.heappush(ends, heapq.heappop(ends) + one)
+    return max(ends)
 
 
-def recorded(name: str, study: ModuleType, root: Path) -> Recorded | None:
-    """The timings of a study's last run here, else those that were published with its results."""
+def recorded(name: str, study: ModuleType, profile: str, root: Path) -> Recorded | None:
+    """The timings of a study's last run here or of its published results; None for neither."""
     places: list[tuple[Path, Source]] = [
         (root / RESULTS / name, "this machine"),
         (root / PUBLISHED / name, "published"),
     ]
+    if profile == "paper":
+        places.reverse()
     for folder, source in places:
         provenance = _json(folder / PROVENANCE)
         timings = (

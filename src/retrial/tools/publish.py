@@ -18,13 +18,22 @@ from retrial.core.config import PARAMS, profile_path, read_yaml
 from retrial.core.errors import RetrialError
 from retrial.core.records import ARRAYS, CURVES, PROVENANCE, RECORDS
 from retrial.judging.ledger import CLAIMS, Claim, load_claims
-from retrial.judging.verdicts import RESULTS, TABLE, VERDICTS, read_rows, table
+from retrial.judging.verdicts import RESULTS, SEARCHES, TABLE, VERDICTS, read_rows, table
 from retrial.running.digest import LOCK as REQUIREMENTS
 from retrial.running.digest import file_sha256
 from retrial.running.stage import TIMINGS
-from retrial.running.tracking import FAMILIES, PUBLISHED
-from retrial.tools.locks import LOCK, Stage, git, git_show, read_lock, stale, stale_params, upstream
-from retrial.tools.plan import MANIFEST
+from retrial.tools.locks import (
+    LOCK,
+    Stage,
+    git,
+    git_show,
+    judge_stage,
+    read_lock,
+    stale,
+    stale_params,
+    upstream,
+)
+from retrial.tools.places import MANIFEST, PUBLISHED
 
 PROFILE = "paper"
 ROWS = "verdicts.json"
@@ -62,12 +71,11 @@ def publish(families: Sequence[str] = (), root: Path = Path()) -> list[Path]:
 
 def require_committed(root: Path) -> None:
     """Refuse a tree with changes besides the profile's line, its dvc.lock and published files."""
-    status = git(["status", "--porcelain", "-uall", "-z"], root)
+    status = git(["status", "--porcelain", "-uall", "--no-renames", "-z"], root)
     if status.returncode:
         raise RetrialError(f"{root.resolve()}: no git repository, publishing needs a commit")
     for entry in status.stdout.split("\0"):
         path = Path(entry[3:])
-        # Renames put the old name in an entry of its own, without a status.
         if not entry or path == Path(LOCK) or path.is_relative_to(PUBLISHED):
             continue
         if path == PARAMS and only_the_profile_differs(root):
@@ -97,10 +105,12 @@ def require_paper(family: str, lock: Mapping[str, Stage], root: Path) -> None:
                 f"{path}: profile = {row['profile']!r}: expected {PROFILE!r}, run "
                 f"`make study PROFILE={PROFILE}` first"
             )
-    require_fresh(f"judge@{family}", lock, root)
+    require_fresh(judge_stage(lock, family) or f"judge@{family}", lock, root)
     budget = f"{profile_path(PROFILE).as_posix()}: "
-    if not any(key.startswith(budget) for key in lock[family].params):
-        raise RetrialError(f"{LOCK}: stage {family} did not read profiles/{PROFILE}.yaml")
+    for study in studies_of(family):
+        require_fresh(study, lock, root)
+        if not any(key.startswith(budget) for key in lock[study].params):
+            raise RetrialError(f"{LOCK}: stage {study} did not read profiles/{PROFILE}.yaml")
 
 
 def require_fresh(stage: str, lock: Mapping[str, Stage], root: Path) -> None:
@@ -117,16 +127,15 @@ def require_fresh(stage: str, lock: Mapping[str, Stage], root: Path) -> None:
             )
 
 
-def studies_of(family: str, root: Path) -> list[str]:
-    """The family's study, and the search for its open choices where that was run."""
-    searches = [study for study, owner in FAMILIES.items() if owner == family]
-    return [family, *(study for study in searches if (root / RESULTS / study / RECORDS).exists())]
+def studies_of(family: str) -> list[str]:
+    """The family's study, and the search for its open choices where it has one."""
+    return [family, SEARCHES[family]] if family in SEARCHES else [family]
 
 
 def copy_family(family: str, root: Path) -> list[Path]:
     """Copy the records and verdicts of a family; the files that were written."""
     written = []
-    for study in studies_of(family, root):
+    for study in studies_of(family):
         target = root / PUBLISHED / study
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
@@ -156,9 +165,8 @@ def write_lock(families: Iterable[str], lock: Mapping[str, Stage], root: Path) -
     target = root / PUBLISHED / LOCK
     fresh = read_yaml(root / LOCK)
     merged = read_yaml(target) if target.exists() else {"schema": fresh["schema"], "stages": {}}
-    names = {name for family in families for name in upstream(lock, f"judge@{family}")}
-    searches = {study for study, family in FAMILIES.items() if family in families}
-    for name in [*names, *(searches & set(lock)), "verdicts", "report"]:
+    names = {name for one in families for name in upstream(lock, judge_stage(lock, one))}
+    for name in [*names, "verdicts", "report"]:
         if name in fresh["stages"]:
             merged["stages"][name] = fresh["stages"][name]
     merged["stages"] = dict(sorted(merged["stages"].items()))
@@ -207,7 +215,7 @@ def write_manifest(families: Iterable[str], root: Path) -> Path:
             "cpu": cpu_model(),
             "requirements": file_sha256(root / REQUIREMENTS),
         }
-        for study in studies_of(family, root):
+        for study in studies_of(family):
             folder = root / RESULTS / study
             provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
             manifest["data"].update(provenance["data"])

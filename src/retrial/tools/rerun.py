@@ -21,8 +21,9 @@ def rerun(study: str, trials: Sequence[Trial], folders: Sequence[str], out: Path
     """Run `trials` of a study on the arrays below `folders`; write their records to `out`."""
     finished = []
     for index, trial in enumerate(trials):
-        # No parent to die with: the emulator shows this very process.
-        answer = execute(index, f"retrial.studies.{study}", trial, tuple(folders), None)
+        answer = execute(index, f"retrial.studies.{study}", trial, tuple(folders))
+        if answer.unfit:
+            raise RetrialError(answer.unfit)
         if answer.result is None:
             last = answer.traceback.strip().splitlines()[-1]
             raise RetrialError(f"{study}: trial {trial.arm} with seed {trial.seed} raised: {last}")

@@ -24,10 +24,9 @@ from retrial.core.errors import RetrialError
 from retrial.core.records import ARRAYS, CURVES, Records, array_key, canonical
 from retrial.judging.judge import Family, judge_family
 from retrial.judging.ledger import CLAIMS, load_claims
-from retrial.judging.verdicts import read_rows
+from retrial.judging.verdicts import RESULTS, SEARCHES, read_rows
 from retrial.running.digest import file_sha256
-from retrial.running.tracking import PUBLISHED, RESULTS
-from retrial.tools.plan import MANIFEST
+from retrial.tools.places import MANIFEST, PUBLISHED
 from retrial.tools.publish import PROFILE, ROWS
 
 EMULATOR = ("qemu-x86_64", "-cpu", "Haswell")
@@ -36,10 +35,14 @@ DATA = (Path("data/raw"), Path("data/splits"))
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was checked; `wrong` says in one line what was found instead."""
+    """One thing that was checked; `wrong` says in one line what was found instead.
+
+    `note` says why it could not be checked.
+    """
 
     what: str
     wrong: str = ""
+    note: str = ""
 
 
 def hashes(root: Path) -> Iterator[Check]:
@@ -69,10 +72,17 @@ def verdicts(root: Path) -> Iterator[Check]:
     for path in sorted((root / PUBLISHED).glob(f"*/{ROWS}")):
         what = f"verdicts of {path.parent.name} from its published records"
         if not (path.parent / ARRAYS).exists():
-            yield Check(what, f"{ARRAYS} was too large to publish, run the study to judge it")
+            reason = f"{ARRAYS} was too large to publish, run the study to judge it"
+            yield Check(what, note=reason)
             continue
         published = {row["id"]: row for row in read_rows(path)}
-        family = Family(Records.load(path.parent), ledger, PROFILE)
+        search = SEARCHES.get(path.parent.name)
+        family = Family(
+            Records.load(path.parent),
+            ledger,
+            PROFILE,
+            Records.load(path.parent.parent / search) if search else None,
+        )
         owned = [claim for claim in claims if claim.id in published]
         judged = {row["id"]: row for row in judge_family(owned, family)}
         differing = [

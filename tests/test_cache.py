@@ -85,7 +85,10 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(monkeypatch, tmp_pa
     with pytest.raises(RetrialError, match="no space left on device") as raised:
         write_atomically(path, b"new")
     assert str(path) in str(raised.value)
-    assert CACHE_VARIABLE in str(raised.value)
+    assert CACHE_VARIABLE not in str(raised.value)
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+    with pytest.raises(RetrialError, match=f"name another cache folder in {CACHE_VARIABLE}"):
+        write_atomically(path, b"new")
     assert files_below(tmp_path) == [path]
     assert path.read_bytes() == b"old"
 

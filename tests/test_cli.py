@@ -168,21 +168,21 @@ def test_study_prints_plan_verdicts_agreement_and_report(
     assert lines[-4].startswith(CLAIM)
     assert lines[-3:] == [
         "1 of 599 claims, profile quick: 1 reproduced",
-        "3 of 3 stages left the bytes of the committed dvc.lock.",
+        "3 of 3 stages have the bytes of the committed dvc.lock.",
         "report: reports/report.html",
     ]
 
 
 def test_lock_report_compares_with_a_lock_of_the_same_profile(root: Path) -> None:
     assert invoke("lock-report").output == (
-        "3 of 3 stages left the bytes of the committed dvc.lock.\n"
+        "3 of 3 stages have the bytes of the committed dvc.lock.\n"
     )
     write_results(root, "paper")
     assert "No committed dvc.lock of profile paper" in invoke("lock-report").output
     published = root / "reports/published/dvc.lock"
     published.parent.mkdir(parents=True)
     published.write_bytes((root / "dvc.lock").read_bytes())
-    assert "3 of 3 stages left the bytes of the published" in invoke("lock-report").output
+    assert "3 of 3 stages have the bytes of the published" in invoke("lock-report").output
 
 
 def test_diff_says_what_moved_and_why(root: Path) -> None:

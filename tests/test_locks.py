@@ -48,7 +48,7 @@ def kinds(new: dict[str, Stage]) -> dict[str, str]:
 
 def test_equal_locks_have_no_difference() -> None:
     assert set(kinds(BASE).values()) == {"same"}
-    assert report(BASE, BASE) == ["3 of 3 stages left the bytes of the committed dvc.lock."]
+    assert report(BASE, BASE) == ["3 of 3 stages have the bytes of the committed dvc.lock."]
 
 
 def test_other_bytes_from_equal_inputs_are_told_apart() -> None:

@@ -176,7 +176,7 @@ def study(profile: str | None) -> None:
 @cli.command("lock-report")
 @in_project
 def lock_report() -> None:
-    """Say which stages left the bytes of the committed dvc.lock."""
+    """Say which stages have the bytes of the committed dvc.lock."""
     from retrial.tools import pipeline
 
     for line in pipeline.lock_report():

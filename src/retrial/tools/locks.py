@@ -183,7 +183,7 @@ def report(
     """Lines that say which stages agree with the old lock, called `name`, and why others differ."""
     differences = compare(old, new)
     same = [one for one in differences if not one.outs and one.kind in ("same", "inputs")]
-    lines = [f"{len(same)} of {len(differences)} stages left the bytes of the {name}."]
+    lines = [f"{len(same)} of {len(differences)} stages have the bytes of the {name}."]
     produced = outs_of(new)
     for one in differences:
         if one in same:

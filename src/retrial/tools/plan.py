@@ -10,6 +10,7 @@ import heapq
 import importlib
 import json
 import pkgutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,7 +152,11 @@ def recorded(name: str, study: ModuleType, profile: str, root: Path) -> Recorded
             budget = study.Budget.model_validate_json(json.dumps(provenance["budget"]))
         except (ValidationError, KeyError):
             continue  # records of an older protocol tell nothing about this one
-        return Recorded(timings, study.trials(protocol, budget), source)
+        trials = study.trials(protocol, budget)
+        # Timings are no out of DVC: after a checkout they may be of another run than the records.
+        counts = Counter(trial.arm for trial in trials)
+        if all(counts[arm] == len(seconds) for arm, seconds in timings.items()):
+            return Recorded(timings, trials, source)
     return None
 
 

@@ -14,9 +14,9 @@ def alive(process: psutil.Process) -> bool:
         return False
 
 
-def wait_for(condition: Callable[[], bool], tries: int = 1200) -> None:
+def wait_for(condition: Callable[[], bool], tries: int = 12000) -> None:
     for _ in range(tries):
         if condition():
             return
-        time.sleep(0.1)
+        time.sleep(0.01)
     pytest.fail("what the test waits for did not happen")

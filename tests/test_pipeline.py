@@ -206,14 +206,22 @@ def test_a_stage_killed_in_the_middle_ends_in_the_same_bytes(
     run = clone.start("dvc", "repro", "--single-item", STUDY_STAGE)
     wait_for(lambda: len(list(store.rglob("*.trial"))) >= 2)
     family = psutil.Process(run.pid).children(recursive=True)
+    stage = next(p for p in family if f"stages/{STUDY_STAGE}.py" in p.cmdline())
+    # Held, so that a fast machine does not finish before the kill takes effect: the stage stores
+    # what its workers answer.
+    workers = stage.children(recursive=True)
+    for worker in workers:
+        worker.suspend()
     if killed == "group":
         os.killpg(run.pid, signal.SIGKILL)
     elif killed == "dvc":
         run.kill()
     else:
-        stage = next(p for p in family if f"stages/{STUDY_STAGE}.py" in p.cmdline())
         stage.kill()
     run.wait()
+    wait_for(lambda: not alive(stage))
+    for worker in filter(alive, workers):
+        worker.resume()
     wait_for(lambda: not any(alive(process) for process in family))
     trials = json.loads((smoke.root / RESULTS / "records.json").read_text())["trials"]
     assert 2 <= len(list(store.rglob("*.trial"))) < len(trials)

@@ -34,6 +34,8 @@ class Clone:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(root / "src"),
             "PYTHONUNBUFFERED": "1",
+            # A shell that stays in memory above a command that it was not told to exec.
+            "SHELL": "/bin/sh",
         }
 
     def __call__(self, *command: str) -> subprocess.CompletedProcess[str]:

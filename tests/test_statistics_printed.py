@@ -21,6 +21,9 @@ from retrial.statistics import default_margin, exact, parse_printed, printed_at
         (1139, 10000, ".113", True, True),
         (1140, 10000, ".113", False, False),
         (1, 1, "1", True, False),
+        (-1139, 10000, "-.113", True, True),  # digits are cut off towards 0
+        (-1125, 10000, "-.113", True, False),
+        (-1140, 10000, "-.113", False, False),
     ],
 )
 def test_exact_worked_numbers(numerator, denominator, printed, matches, truncated):

@@ -104,6 +104,10 @@ def exact(x: Fraction, printed: str | Printed) -> ExactMatch:
     is marked as well: 1135/10000 against ".113". For percentages pass 100 x.
     """
     number = parse_printed(printed) if isinstance(printed, str) else printed
+    if number.value < 0:
+        # Cutting digits off brings a number nearer to 0, on either side of it.
+        mirrored = number._replace(value=-number.value)
+        return exact(-x, mirrored)
     p, unit, half = number.value, number.unit, number.half_unit
     if abs(x - p) <= half:
         cut = x == p + half and p > 0 and (p / unit) % 2 == 1

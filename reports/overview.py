@@ -104,14 +104,16 @@ say(
 #     of significance is never enough.
 #
 # contradicted
-# :   The interval lies outside the margin, and the printed number is no plausible single run.
+# :   The interval lies outside the margin, and the printed number is no plausible single run; or,
+#     where there is no chance in it, the right number or formula is another.
 #
 # explained
 # :   Contradicted, and one named fault, put back as a change of the right computation, gives the
 #     printed number.
 #
 # impossible
-# :   It cannot be as printed, by arithmetic, under the assumptions that the claim names.
+# :   It cannot be as printed, by arithmetic, under the assumptions that the claim names; or it is
+#     not even the result of the factors that are printed with it.
 #
 # inconclusive
 # :   The runs do not decide, with the number of seeds that would, or *budget*; a *lottery* is one

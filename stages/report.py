@@ -7,20 +7,31 @@ from retrial.core.errors import reported
 from retrial.judging.ledger import TOTAL
 from retrial.report.render import render
 
-# The overview stands first, then the families in the order of their reports' sections.
-FAMILIES = ("scratch_grid", "kernels", "shift")
+# The overview stands first, then the families, each with its notebooks in order.
+NOTEBOOKS = {
+    "scratch_grid": ["scratch_grid"],
+    "kernels": ["kernels"],
+    "shift": ["shift"],
+    "worked": [
+        f"worked/{part}"
+        for part in ("networks", "gradients", "margins", "descent", "training", "by_hand")
+    ],
+}
 
 
 @reported
 def main() -> None:
     render(
-        [Path("reports") / f"{name}.py" for name in ("overview", *FAMILIES)],
+        [
+            Path("reports") / f"{name}.py"
+            for name in ("overview", *(name for names in NOTEBOOKS.values() for name in names))
+        ],
         template=Path("reports/template"),
         parameters={
             "profile": profile_name(),
             "results": Path("data/results"),
             "raw": Path("data/raw"),
-            "families": list(FAMILIES),
+            "families": list(NOTEBOOKS),
             "total": TOTAL,
         },
         html=Path("reports/report.html"),

@@ -24,8 +24,10 @@ def script_of(stage: dict) -> str:
 
 def imported_by(stage: dict) -> set[Path]:
     """The modules behind a stage's script, and behind the notebooks that it executes."""
-    scripts = [script_of(stage), *(d for d in body_of(stage)["deps"] if d.startswith("reports/"))]
-    trees = [ast.parse((ROOT / script).read_text()) for script in scripts if script[-3:] == ".py"]
+    scripts = [ROOT / script_of(stage)]
+    for dep in (ROOT / d for d in body_of(stage)["deps"] if d.startswith("reports/")):
+        scripts += sorted(dep.glob("*.py")) if dep.is_dir() else [dep]
+    trees = [ast.parse(script.read_text()) for script in scripts if script.suffix == ".py"]
     modules = set()
     for node in (node for tree in trees for node in ast.walk(tree)):
         if isinstance(node, ast.Import):

@@ -135,6 +135,13 @@ def test_the_report_is_there_in_both_forms(smoke: Clone) -> None:
     assert (smoke.root / "reports/report.pdf").read_bytes().startswith(b"%PDF")
 
 
+def test_a_worked_line_stands_in_the_terminal(smoke: Clone) -> None:
+    told = smoke("retrial", "show", "003-6-z1").stdout
+    assert "line       z₁ = (−15)" in told
+    assert "right      z₁ = w₁i₁ + w₂i₂ + b₁ = −7.65" in told
+    assert "why        The product w2·i2 is printed in the sum but left out" in told
+
+
 def test_a_second_run_does_nothing_and_status_is_quiet(smoke: Clone) -> None:
     again = smoke("dvc", "repro")
     assert again.returncode == 0

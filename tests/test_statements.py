@@ -10,8 +10,8 @@ from retrial.core.errors import RetrialError
 from retrial.core.records import Finished, Records
 from retrial.core.trial import Metric, Result, Trial
 from retrial.judging.ledger import Claim, Evidence
+from retrial.judging.outcome import Outcome
 from retrial.judging.statements import TESTS
-from retrial.judging.statements.outcome import Outcome
 
 
 def claim(printed: str = "", **evidence: object) -> Claim:

@@ -105,6 +105,7 @@ def show(claim_id: str) -> None:
     from retrial.judging.ledger import find, load_claims
     from retrial.judging.verdicts import VERDICTS as FOLDER
     from retrial.judging.verdicts import read_rows
+    from retrial.report.terminal import in_terminal
 
     claim = find(load_claims(), claim_id)
     path = FOLDER / f"{claim.family}.json"
@@ -119,6 +120,9 @@ def show(claim_id: str) -> None:
         ("rendering", claim.rendering),
         ("statement", claim.statement),
         ("printed", f"{claim.printed} {claim.unit}".strip()),
+        ("line", in_terminal(claim.tex)),
+        ("right", in_terminal(content.get("right", ""))),
+        ("why", content.get("why", "")),
         ("verdict", content["verdict"]),
         ("published", published.get(claim_id, {}).get("verdict", "–")),
         ("measured", with_interval(content)),
@@ -408,6 +412,8 @@ def with_interval(row: Mapping[str, Any]) -> str:
     """What was measured with its interval, as far as there is one."""
     if row.get("measured") is None:
         return ""
+    if row["kind"] == "exact":
+        return ""  # The right line says it with all its digits.
     interval = f" [{short(row['low'])}, {short(row['high'])}]" if row["low"] is not None else ""
     return f"{short(row['measured'])}{interval}, n = {row['n']}"
 

@@ -8,8 +8,8 @@ from retrial.core.errors import RetrialError
 from retrial.core.records import Records
 from retrial.judging.faults import FAULTS, Fault
 from retrial.judging.ledger import Claim
+from retrial.judging.outcome import Outcome, number
 from retrial.judging.rules import metric_of, runs_of
-from retrial.judging.statements.outcome import Outcome, number
 from retrial.statistics import FEWEST_SEEDS, explained, parse_printed
 
 

@@ -13,10 +13,10 @@ from retrial.core.records import Records, finite
 from retrial.judging.choose import other_reading
 from retrial.judging.explanations import beside_impossible, explain, fault_of
 from retrial.judging.ledger import Claim
+from retrial.judging.outcome import Outcome
 from retrial.judging.possibility import Finding, check_accuracy, check_counts, check_joint
 from retrial.judging.rules import judge_number
 from retrial.judging.statements import TESTS
-from retrial.judging.statements.outcome import Outcome
 from retrial.statistics import FEWEST_SEEDS
 
 BUDGET = "this profile cuts the protocol short; `make study PROFILE=paper` runs it whole"
@@ -76,6 +76,9 @@ def judge_claim(claim: Claim, family: Family) -> dict[str, Any]:
         "fault": outcome.fault,
         "margin": outcome.margin,
         "seeds_needed": outcome.seeds_needed,
+        "tex": claim.tex,
+        "right": outcome.right,
+        "why": outcome.why,
         "evidence": claim.evidence.model_dump(mode="json"),
         "stage": records.study,
         "inputs_md5": records.inputs_md5(),
@@ -101,7 +104,7 @@ def _outcome(claim: Claim, family: Family) -> Outcome:
     if claim.lost:
         shortened = " (cut short by this profile)" if cut else ""
         proxy = f"; as a proxy{shortened}, {measured.reason}" if measured.reason else ""
-        return replace(measured, verdict="untestable", reason=claim.lost + proxy)
+        return replace(measured, verdict="untestable", reason=claim.lost + proxy, why="")
     if cut:
         what = f"{skipped[0]} was not run; " if skipped else ""
         return replace(

@@ -27,7 +27,8 @@ class Evidence(FrozenModel):
     `arm` and `metric` name what is measured; `against` is the arm that an order claim compares
     with; `others` are further arms that a test reads. `test` names a statement test, `thresholds`
     its numbers, fixed beforehand. `deterministic`: there is no chance in the number, one run
-    decides it by exact comparison.
+    decides it by exact comparison. `slip`: of a line of a calculation, the slip that the printed
+    line is, where it is not the right line.
     """
 
     arm: str
@@ -35,6 +36,7 @@ class Evidence(FrozenModel):
     against: str | None = None
     others: tuple[str, ...] = ()
     test: str | None = None
+    slip: str = ""
     deterministic: bool = False
     thresholds: dict[str, float | int | str] = Field(default_factory=dict)
 
@@ -77,7 +79,9 @@ class Claim(FrozenModel):
     `choices` are what the report leaves open and the study had to choose. `fitted`: which of them
     were made with this very number in view; such a claim can be contradicted but does not count as
     reproduced in a headline. `lost` says what a claim that cannot be tested lacks. `fault` names
-    the fault that is tried as an explanation.
+    the fault that is tried as an explanation. Of a line of a calculation, `tex` is the printed
+    line, typeset, `arithmetic` its right side in the numbers that are printed there, and `takes`
+    what it takes, as printed, from other lines by metric; `remark` says what no slip explains.
     """
 
     id: str
@@ -100,6 +104,10 @@ class Claim(FrozenModel):
     fitted: tuple[str, ...] = ()
     lost: str = ""
     fault: str | None = None
+    tex: str = ""
+    arithmetic: str = ""
+    takes: dict[str, str] = Field(default_factory=dict)
+    remark: str = ""
 
     @property
     def scale(self) -> float:

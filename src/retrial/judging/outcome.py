@@ -8,7 +8,8 @@ class Outcome:
     """A verdict with its evidence.
 
     `measured`, `low` and `high` are in the unit of the print (None: no single number); `n` is the
-    number of runs; `margin` the Δ that was used; `seeds_needed` what would decide it.
+    number of runs; `margin` the Δ that was used; `seeds_needed` what would decide it. Of a line of
+    a calculation, `right` is the right line in TeX and `why` a sentence on what is printed.
     """
 
     verdict: str
@@ -20,6 +21,8 @@ class Outcome:
     fault: str | None = None
     margin: float | None = None
     seeds_needed: int | None = None
+    right: str = ""
+    why: str = ""
 
 
 def number(value: float, decimals: int) -> str:

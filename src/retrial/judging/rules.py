@@ -7,7 +7,7 @@ import numpy as np
 from retrial.core.errors import RetrialError
 from retrial.core.records import Records
 from retrial.judging.ledger import Claim
-from retrial.judging.statements.outcome import Outcome, number
+from retrial.judging.outcome import Outcome, number
 from retrial.statistics import Printed, default_margin, exact, judge_value, parse_printed
 from retrial.statistics.printed import shortest_rational
 

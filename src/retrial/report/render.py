@@ -7,6 +7,7 @@ typst compiles with its own fonts. Nothing that differs from run to run or from 
 """
 
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -158,6 +159,9 @@ def sheet(text: str, template: Path, profile: str, folder: Path) -> Path:
     source, target = folder / "report.typ", folder / "report.pdf"
     options = [f"--template={(template / 'report.typ').resolve()}", "--standalone"]
     _pandoc(text, "typst", source, profile, options, folder)
+    # pandoc writes ⊙ and ⊗ by names that typst has given up.
+    written = source.read_text(encoding="utf-8")
+    source.write_text(re.sub(r"\b(dot|times)\.circle\b", r"\1.o", written), encoding="utf-8")
     typst.compile(source, output=target, root=folder, ignore_system_fonts=True)
     return target
 

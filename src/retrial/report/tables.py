@@ -307,6 +307,11 @@ def _verdict_typst(rows: Sequence[Row]) -> str:
     return f"#verdict-table((\n{cells}))"
 
 
+def badge(row: Row) -> str:
+    """A row's verdict within a line of Markdown."""
+    return f"`{_badge(row)}`{{=html}}`#{_mark(row)}`{{=typst}}"
+
+
 def _badge(row: Row) -> str:
     verdict = row["verdict"]
     return (

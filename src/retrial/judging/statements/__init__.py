@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from retrial.core.records import Records
 from retrial.judging.ledger import Claim
-from retrial.judging.statements import kernels, scratch_grid, shift
-from retrial.judging.statements.outcome import Outcome
+from retrial.judging.outcome import Outcome
+from retrial.judging.statements import kernels, normalised, scratch_grid, shift, worked
 
 Test = Callable[[Claim, Records], Outcome]
 
@@ -24,5 +24,10 @@ TESTS: dict[str, Test] = {
         shift.shared_weights,
         shift.invariant,
         shift.proxy,
+        worked.worked_number,
+        worked.worked_line,
+        worked.own_product,
+        normalised.moves_less,
+        normalised.regularises,
     )
 }

@@ -9,7 +9,7 @@ import numpy as np
 from retrial.core.records import Records
 from retrial.judging.faults import LOG_ZERO_SPREAD
 from retrial.judging.ledger import Claim
-from retrial.judging.statements.outcome import Outcome
+from retrial.judging.outcome import Outcome
 from retrial.statistics import exact, parse_printed
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from retrial.core.records import Records
 from retrial.judging.ledger import Claim
-from retrial.judging.statements.outcome import Outcome
+from retrial.judging.outcome import Outcome
 from retrial.statistics import (
     FEWEST_SEEDS,
     OrderEvidence,

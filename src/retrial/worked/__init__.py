@@ -1,0 +1,1 @@
+"""Exercises worked by hand: each line of a calculation, proved another way, with its slips."""

@@ -10,6 +10,7 @@ from retrial.report.render import render
 # The overview stands first, then the families, each with its notebooks in order.
 NOTEBOOKS = {
     "scratch_grid": ["scratch_grid"],
+    "mse_mlp": ["mse_mlp/networks", "mse_mlp/overfitting"],
     "kernels": ["kernels"],
     "shift": ["shift"],
     "worked": [

@@ -17,7 +17,7 @@ from retrial.judging.verdicts import headline
 from retrial.report import figures, numbers, show, tables
 
 ROOT = Path(__file__).parents[1]
-NOTEBOOKS = sorted([*(ROOT / "reports").glob("*.py"), *(ROOT / "reports").glob("worked/*.py")])
+NOTEBOOKS = sorted([*(ROOT / "reports").glob("*.py"), *(ROOT / "reports").glob("*/*.py")])
 # The calls whose literal text a reader sees; the arguments of others are keys and formats.
 PROSE = {"say", "saved", "small_table", "family_table"}
 

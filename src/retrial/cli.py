@@ -245,25 +245,35 @@ def track() -> None:
 
 @cli.command()
 @click.argument("records", required=False, type=ANY)
+@click.option(
+    "--family", default="scratch_grid", show_default=True,
+    help="The family whose open choices were searched for.",
+)  # fmt: skip
 @in_project
-def choose(records: Path | None) -> None:
-    """Show what the recorded search for scratch_grid chooses.
+def choose(records: Path | None, family: str) -> None:
+    """Show what a family's recorded search chooses.
 
     RECORDS is the folder of the search's records, by default the last run's. params.yaml must hold
-    the first line's choice; the others say how well the table pins each parameter.
+    the first line's choice; the others say how well the report pins each parameter.
     """
     from retrial.core.records import Records
-    from retrial.judging import choose as chooser
+    from retrial.judging import choose as chooser_of_table
+    from retrial.judging import choose_mse as chooser_of_logs
     from retrial.judging.ledger import load_claims, of_family
     from retrial.judging.verdicts import RESULTS, SEARCHES
 
-    folder = records or RESULTS / SEARCHES["scratch_grid"]
-    cells = chooser.printed_cells(of_family(load_claims(), "scratch_grid"))
-    choices = chooser.ranked(chooser.candidates(Records.load(folder)), cells)
+    # Each has readings(claims, records), the best first, and runners_up(readings).
+    choosers: dict[str, Any] = {"scratch_grid": chooser_of_table, "mse_mlp": chooser_of_logs}
+    if family not in choosers or family not in SEARCHES:
+        known = ", ".join(sorted(choosers.keys() & SEARCHES.keys()))
+        raise RetrialError(f"--family = {family!r}: nothing was searched for, expected of {known}")
+    folder = records or RESULTS / SEARCHES[family]
+    claims = of_family(load_claims(), family)
+    choices = choosers[family].readings(claims, Records.load(folder))
     if not choices:
         raise RetrialError(f"{folder}: no candidate, the search runs in the paper profile only")
     click.echo(f"best{'':20} {choices[0]}")
-    for name, other in chooser.runners_up(choices).items():
+    for name, other in choosers[family].runners_up(choices).items():
         click.echo(f"best of another {name:13}: {other}")
 
 

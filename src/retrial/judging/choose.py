@@ -82,9 +82,14 @@ def printed_cells(claims: Sequence[Claim]) -> dict[str, dict[str, float]]:
         arm, metric = claim.evidence.arm, claim.evidence.metric
         if claim.kind == "value" and metric in QUANTITIES and not arm.endswith("/zero"):
             value = float(claim.printed)
-            scaled = value * CLASSES if claim.quantity == "loss" else value / claim.scale
-            cells.setdefault(arm, {})[metric] = scaled
+            comparable = value * CLASSES if claim.quantity == "loss" else value / claim.scale
+            cells.setdefault(arm, {})[metric] = comparable
     return cells
+
+
+def readings(claims: Sequence[Claim], records: Records) -> list[Choice]:
+    """All readings of the table in `claims` that a search's records allow, the best first."""
+    return ranked(candidates(records), printed_cells(claims))
 
 
 def ranked(
@@ -172,17 +177,17 @@ def runners_up(choices: Sequence[Choice]) -> dict[str, Choice | None]:
 def _per_epoch(candidate: Curves) -> Array:
     """Seed means on the comparison scale, (quantities, epochs)."""
     return np.stack(
-        [_scaled(name, np.asarray(candidate.curves[name])).mean(axis=0) for name in QUANTITIES]
+        [scaled(name, np.asarray(candidate.curves[name])).mean(axis=0) for name in QUANTITIES]
     )
 
 
 def _distances(per_epoch: Array, printed: Mapping[str, float]) -> Array:
     """Absolute differences from the printed values, (quantities, epochs)."""
-    target = np.array([_scaled(name, np.asarray(printed[name])) for name in QUANTITIES])
+    target = np.array([scaled(name, np.asarray(printed[name])) for name in QUANTITIES])
     return np.abs(per_epoch - target[:, None])
 
 
-def _scaled(name: str, values: Array) -> Array:
+def scaled(name: str, values: Array) -> Array:
     """Log-odds of an accuracy, kept half a thousandth from 0 and 1; logarithm of a loss."""
     if name.endswith("accuracy"):
         inside = np.clip(values, 5e-4, 1 - 5e-4)

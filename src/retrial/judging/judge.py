@@ -11,14 +11,18 @@ from typing import Any
 from retrial.core.errors import RetrialError
 from retrial.core.records import Records, finite
 from retrial.judging.choose import other_reading
+from retrial.judging.curves import judge_printed_curve
 from retrial.judging.explanations import beside_impossible, explain, fault_of
 from retrial.judging.ledger import Claim
 from retrial.judging.outcome import Outcome
 from retrial.judging.possibility import Finding, check_accuracy, check_counts, check_joint
 from retrial.judging.rules import judge_number
-from retrial.judging.statements import TESTS
+from retrial.judging.statements import BY_PRINT, TESTS
 from retrial.statistics import FEWEST_SEEDS
 
+# Searches that train for a few epochs only: no other reading of theirs says what a longer run,
+# which is what is judged, would have given.
+SHORT_SEARCHES = frozenset({"mse_search"})
 BUDGET = "this profile cuts the protocol short; `make study PROFILE=paper` runs it whole"
 
 
@@ -52,7 +56,7 @@ def judge_claim(claim: Claim, family: Family) -> dict[str, Any]:
     except RetrialError as error:
         raise RetrialError(f"claims/{claim.report}.yaml: {claim.id}: {error}") from None
     run = [arm for arm in claim.evidence.arms if arm not in records.skipped]
-    return {
+    row = {
         "id": claim.id,
         "report": claim.report,
         "where": claim.where,
@@ -84,17 +88,21 @@ def judge_claim(claim: Claim, family: Family) -> dict[str, Any]:
         "inputs_md5": records.inputs_md5(),
         "fingerprints": [trial["fingerprint"] for arm in run for trial in records.of(arm)],
     }
+    return row if claim.epoch is None else {**row, "epoch": claim.epoch}
 
 
 def _outcome(claim: Claim, family: Family) -> Outcome:
     """The rules that hold for every claim, around the one of its kind."""
     records, arms = family.records, claim.evidence.arms
     fault_of(claim)
+    test = TESTS.get(claim.evidence.test or "")
+    if test in BY_PRINT:
+        return test(claim, records)
     finding = _impossible(claim, family.ledger)
     skipped = [arm for arm in arms if arm in records.skipped]
     trials = [trial for arm in arms if arm not in skipped for trial in records.of(arm)]
     cut = bool(skipped) or any(not trial["whole"] for trial in trials)
-    measured = Outcome("inconclusive", None) if skipped else _measure(claim, records)
+    measured = Outcome("inconclusive", None) if skipped else _measure(claim, family)
     if finding is not None:
         named = f"{finding.message} (under what is assumed of its label)"
         if cut:
@@ -121,8 +129,10 @@ def _given_choices(claim: Claim, outcome: Outcome, family: Family) -> Outcome:
     """Say which open choices a verdict rests on, and whether another one would have undone it."""
     if not claim.choices:
         return outcome
-    if outcome.verdict == "contradicted" and outcome.margin is not None and family.search:
-        other = other_reading(claim, family.search, outcome.margin)
+    search = family.search
+    searched = search is not None and search.study not in SHORT_SEARCHES
+    if outcome.verdict == "contradicted" and outcome.margin is not None and search and searched:
+        other = other_reading(claim, search, outcome.margin)
         if other is not None:
             outcome = replace(
                 outcome,
@@ -159,9 +169,11 @@ def _impossible(claim: Claim, ledger: Mapping[str, Claim]) -> Finding | None:
     return next((finding for finding in findings if not finding.ok), None)
 
 
-def _measure(claim: Claim, records: Records) -> Outcome:
+def _measure(claim: Claim, family: Family) -> Outcome:
     """The outcome of the claim's own rule."""
-    test, metric = claim.evidence.test, claim.evidence.metric
+    test, metric, records = claim.evidence.test, claim.evidence.metric, family.records
+    if claim.kind == "curve" and test is None:
+        return judge_printed_curve(claim, family.ledger, records)
     if metric is not None:
         # A misspelt metric is an error even where the test does not read it.
         records.metric(claim.evidence.arm, metric)

@@ -1,7 +1,8 @@
 """The ledger: every printed claim, as the YAML files below claims/ state it.
 
 A file holds the claims of one report in groups. What a group says (`where`, `family`, `assumes`,
-`table`, …) holds for each of its claims unless the claim says otherwise.
+`table`, …) holds for each of its claims unless the claim says otherwise. A printed curve stands in
+a group as `curve`, which is short for one claim an epoch (`retrial.judging.curve_groups`).
 """
 
 from collections.abc import Iterable
@@ -12,7 +13,8 @@ from pydantic import Field
 
 from retrial.core.config import read_yaml, validated
 from retrial.core.errors import RetrialError
-from retrial.core.models import FrozenModel
+from retrial.core.models import Count, FrozenModel
+from retrial.judging.curve_groups import expand
 
 CLAIMS = Path("claims")
 # The claims that were read out of the five reports, in this ledger or still to come.
@@ -82,6 +84,8 @@ class Claim(FrozenModel):
     the fault that is tried as an explanation. Of a line of a calculation, `tex` is the printed
     line, typeset, `arithmetic` its right side in the numbers that are printed there, and `takes`
     what it takes, as printed, from other lines by metric; `remark` says what no slip explains.
+    `epoch` is the place of a printed number on its curve: claims with the same evidence are one
+    curve.
     """
 
     id: str
@@ -108,6 +112,7 @@ class Claim(FrozenModel):
     arithmetic: str = ""
     takes: dict[str, str] = Field(default_factory=dict)
     remark: str = ""
+    epoch: Count | None = None
 
     @property
     def scale(self) -> float:
@@ -136,8 +141,11 @@ def read_ledger(path: Path) -> list[Claim]:
         raise RetrialError(f"{path}: expected the keys report and groups at the top")
     claims = []
     for group in content["groups"]:
-        shared = {key: value for key, value in group.items() if key != "claims"}
-        for own in group.get("claims", ()):
+        shared = {key: value for key, value in group.items() if key not in ("claims", "curve")}
+        stated = list(group.get("claims", ()))
+        if "curve" in group:
+            stated += expand(group["curve"], f"{path}: curve")
+        for own in stated:
             merged: dict[str, Any] = {"report": content["report"], **shared, **own}
             for key in ("evidence", "possible"):
                 if key in shared and key in own:
@@ -145,6 +153,10 @@ def read_ledger(path: Path) -> list[Claim]:
             claim = validated(merged, Claim, f"{path}: {own.get('id', 'a claim without an id')}")
             if claim.margin is not None and not claim.margin_reason:
                 raise RetrialError(f"{path}: {claim.id}.margin_reason: missing, a margin needs one")
+            if (claim.kind == "curve") != (claim.epoch is not None):
+                raise RetrialError(
+                    f"{path}: {claim.id}.epoch: expected one for, and only for, a curve"
+                )
             claims.append(claim)
     return claims
 

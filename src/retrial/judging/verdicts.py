@@ -16,7 +16,8 @@ from retrial.judging.ledger import CLAIMS, load_claims, of_family
 
 RESULTS = Path("data/results")
 # The study that searched for a family's open choices.
-SEARCHES = {"scratch_grid": "scratch_search"}
+SEARCHES = {"scratch_grid": "scratch_search", "mse_mlp": "mse_search"}
+Row = Mapping[str, Any]
 VERDICTS = RESULTS / "verdicts"
 TABLE = RESULTS / "verdicts.csv"
 SUMMARY = RESULTS / "verdicts.json"
@@ -55,8 +56,9 @@ def merge() -> None:
     place = {claim_id: i for i, claim_id in enumerate(order)}
     rows.sort(key=lambda row: place[row["id"]])
     TABLE.write_text(table(rows), encoding="utf-8")
+    kept = heads(rows)
     counts = {
-        family: dict(sorted(Counter(headline(r) for r in rows if r["family"] == family).items()))
+        family: dict(sorted(Counter(headline(r) for r in kept if r["family"] == family).items()))
         for family in sorted({row["family"] for row in rows})
     }
     SUMMARY.write_text(json.dumps(counts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -66,6 +68,24 @@ def headline(row: Mapping[str, Any]) -> str:
     """What a row counts as: a number that a choice was fitted on is not counted as reproduced."""
     fitted = row["verdict"] == "reproduced" and row["fitted"]
     return "reproduced, but fitted on" if fitted else str(row["verdict"])
+
+
+def heads(rows: Sequence[Row]) -> list[Row]:
+    """The rows that count in headlines: a curve once, whatever the number of its epochs.
+
+    A curve stands there by its first epoch that was judged; the epochs before it, which a choice
+    was made with, are no part of its verdict.
+    """
+    place: dict[str, int] = {}
+    kept: list[Row] = []
+    for row in rows:
+        key = json.dumps([row["kind"], row["family"], row["evidence"]], sort_keys=True)
+        if row["kind"] != "curve" or key not in place:
+            place[key] = len(kept)
+            kept.append(row)
+        elif kept[place[key]]["fitted"] and not row["fitted"]:
+            kept[place[key]] = row
+    return kept
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from IPython.display import Markdown, display
 from retrial.core.errors import RetrialError
 from retrial.core.records import Records
 from retrial.judging.ledger import CLAIMS, Claim, load_claims, of_family
-from retrial.judging.verdicts import headline
+from retrial.judging.verdicts import headline, heads
 from retrial.report.numbers import counted
 from retrial.report.tables import FITTED, VERDICTS
 
@@ -65,15 +65,8 @@ def printed_value(row: Row) -> float:
 
 
 def headlines(rows: Sequence[Row]) -> list[Row]:
-    """The rows that count in headlines: of the epochs of one curve, the first only."""
-    seen = set()
-    kept = []
-    for row in rows:
-        key = json.dumps([row["kind"], row["evidence"]], sort_keys=True)
-        if row["kind"] != "curve" or key not in seen:
-            kept.append(row)
-        seen.add(key)
-    return kept
+    """The rows that count in headlines: a curve once, by its first epoch that was judged."""
+    return [dict(row) for row in heads(rows)]
 
 
 def summary(rows: Sequence[Row], of: str) -> str:

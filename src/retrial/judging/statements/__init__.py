@@ -5,7 +5,7 @@ from collections.abc import Callable
 from retrial.core.records import Records
 from retrial.judging.ledger import Claim
 from retrial.judging.outcome import Outcome
-from retrial.judging.statements import kernels, normalised, scratch_grid, shift, worked
+from retrial.judging.statements import kernels, mse_mlp, normalised, scratch_grid, shift, worked
 
 Test = Callable[[Claim, Records], Outcome]
 
@@ -27,7 +27,15 @@ TESTS: dict[str, Test] = {
         worked.worked_number,
         worked.worked_line,
         worked.own_product,
+        mse_mlp.setup,
+        mse_mlp.memorised,
+        mse_mlp.own_code,
+        mse_mlp.generalises_less,
+        mse_mlp.prevents_overfitting,
+        mse_mlp.dropout_faults,
         normalised.moves_less,
         normalised.regularises,
     )
 }
+# Those that the print alone decides: no budget cuts them short.
+BY_PRINT = (mse_mlp.own_code,)

@@ -60,11 +60,12 @@ def plain(text: str) -> str:
 def _lines(row: Row) -> Iterator[str]:
     """The printed line and, unless it is right, the right one."""
     if row["tex"]:
-        yield _typeset("printed", row["tex"])
+        yield _typeset("printed", row["tex"], row["id"])
     else:
         yield f"{_quiet('label', 'printed')} {plain(row['statement'])}"
     if row["right"] and row["verdict"] != "reproduced":
-        yield _typeset("proxy" if row["verdict"] == "untestable" else "right", row["right"])
+        label = "proxy" if row["verdict"] == "untestable" else "right"
+        yield _typeset(label, row["right"], row["id"])
 
 
 def _quiet(kind: str, text: str) -> str:
@@ -73,8 +74,10 @@ def _quiet(kind: str, text: str) -> str:
     return f"`{page}`{{=html}}`#{kind}-of({json.dumps(text, ensure_ascii=False)})`{{=typst}}"
 
 
-def _typeset(label: str, tex: str) -> str:
+def _typeset(label: str, tex: str, name: str) -> str:
     line = f"{_quiet('label', label)} ${tex}$"
     if len(tex) <= LONG:
         return line
-    return f'::: {{.scroll tabindex=0 role=region aria-label="{label} line"}}\n{line}\n:::'
+    return (
+        f'::: {{.scroll tabindex=0 role=region aria-label="{label} line of {name}"}}\n{line}\n:::'
+    )

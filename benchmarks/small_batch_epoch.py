@@ -19,13 +19,13 @@ import argparse
 import itertools
 import os
 import statistics
-import subprocess
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from taking_turns import answer, contend, started
 
 NETWORKS = {"small": (784, 128, 10), "deep": (784, 1024, 512, 256, 128, 64, 10)}
 ROWS, BATCH, LEARNING_RATE = 60_000, 32, 0.01
@@ -119,39 +119,6 @@ CONTENDERS = {
 }
 
 
-def contend(name: str) -> None:
-    """A contender's process: one warm-up epoch, then one timed epoch for each line it reads."""
-    epoch = CONTENDERS[name]()
-    epoch()
-    print("ready", flush=True)
-    for _ in sys.stdin:
-        start = time.process_time()
-        epoch()
-        print(time.process_time() - start, flush=True)
-
-
-def start(name: str, core: int) -> subprocess.Popen[str]:
-    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    process = subprocess.Popen(
-        [sys.executable, __file__, "--contender", name],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | dict.fromkeys(threads, "1"),
-        preexec_fn=lambda: os.sched_setaffinity(0, {core}),
-    )
-    line(process)
-    return process
-
-
-def line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    answer = process.stdout.readline()
-    if not answer:
-        sys.exit(f"a contender ended early: {process.args!r}")
-    return answer
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=5, help="timed epochs of each (default 5)")
@@ -159,7 +126,7 @@ def main() -> None:
     parser.add_argument("--contender", choices=list(CONTENDERS), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.contender:
-        contend(arguments.contender)
+        contend(CONTENDERS[arguments.contender]())
         return
     core = max(os.sched_getaffinity(0))
     chosen = [arguments.network] if arguments.network else list(NETWORKS)
@@ -173,14 +140,14 @@ def main() -> None:
 def show(network: str, core: int, rounds: int) -> None:
     """Time the contenders of one network in turns and print them beside ours."""
     names = [name for name in CONTENDERS if name.startswith(f"{network}: ")]
-    processes = {name: start(name, core) for name in names}
+    processes = {name: started(__file__, name, core) for name in names}
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(rounds):
         for name, process in processes.items():
             assert process.stdin is not None
             process.stdin.write("epoch\n")
             process.stdin.flush()
-            seconds[name].append(float(line(process)))
+            seconds[name].append(float(answer(process)))
     for process in processes.values():
         process.communicate()
 

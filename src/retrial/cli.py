@@ -3,7 +3,6 @@
 Modules are imported where they are used, so that `--help` answers at once.
 """
 
-import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -64,6 +63,7 @@ def cli(debug: bool) -> None:
 def verdicts(family: str | None, verdict: str | None) -> None:
     """List the verdicts of the last run beside the published ones."""
     from retrial.judging.ledger import TOTAL
+    from retrial.report.card import short
 
     rows, published = verdict_tables()
     chosen = [
@@ -105,41 +105,15 @@ def show(claim_id: str) -> None:
     from retrial.judging.ledger import find, load_claims
     from retrial.judging.verdicts import VERDICTS as FOLDER
     from retrial.judging.verdicts import read_rows
-    from retrial.report.terminal import in_terminal
+    from retrial.report.card import card
 
     claim = find(load_claims(), claim_id)
     path = FOLDER / f"{claim.family}.json"
     rows = read_rows(path) if path.exists() else []
     row = next((row for row in rows if row["id"] == claim_id), None)
     _, published = verdict_tables(needed=False)
-    content = row or {**claim.model_dump(mode="json"), "verdict": "(not run here yet)"}
-    fields = [
-        ("claim", claim.id),
-        ("where", f"report {claim.report}, {claim.where}"),
-        ("quote", f"“{claim.quote}”"),
-        ("rendering", claim.rendering),
-        ("statement", claim.statement),
-        ("printed", f"{claim.printed} {claim.unit}".strip()),
-        ("line", in_terminal(claim.tex)),
-        ("right", in_terminal(content.get("right", ""))),
-        ("why", content.get("why", "")),
-        ("verdict", content["verdict"]),
-        ("published", published.get(claim_id, {}).get("verdict", "–")),
-        ("measured", with_interval(content)),
-        ("reason", content.get("reason", "")),
-        ("margin", _margin(content, claim.margin_reason)),
-        ("fault", content.get("fault") or ""),
-        ("assumes", "; ".join(claim.assumes)),
-        ("choices", "; ".join(claim.choices)),
-        ("fitted", "; ".join(claim.fitted)),
-        ("evidence", _evidence(content["evidence"])),
-        ("profile", content.get("profile", "")),
-        ("stage", f"{content['stage']}, inputs {content['inputs_md5']}" if row else ""),
-        ("trials", " ".join(one[:12] for one in content.get("fingerprints", ()))),
-    ]
-    for name, text in fields:
-        if text:
-            click.echo(f"{name:<10} {text}")
+    for label, text in card(claim, row, published.get(claim_id, {}).get("verdict", "–")):
+        click.echo(f"{label:<10} {text}")
 
 
 @cli.command()
@@ -411,35 +385,6 @@ def claims_by_arm(claims: Iterable[Any]) -> dict[tuple[str, str], list[str]]:
         for arm in claim.evidence.arms:
             found.setdefault((claim.family, arm), []).append(claim.id)
     return found
-
-
-def short(number: str | float | None) -> str:
-    """A number with five significant digits; a dash for none."""
-    return f"{float(number):.5g}" if number not in (None, "") else "–"
-
-
-def with_interval(row: Mapping[str, Any]) -> str:
-    """What was measured with its interval, as far as there is one."""
-    if row.get("measured") is None:
-        return ""
-    if row["kind"] == "exact":
-        return ""  # The right line says it with all its digits.
-    interval = f" [{short(row['low'])}, {short(row['high'])}]" if row["low"] is not None else ""
-    return f"{short(row['measured'])}{interval}, n = {row['n']}"
-
-
-def _margin(row: Mapping[str, Any], reason: str) -> str:
-    if row.get("margin") is None:
-        return ""
-    return f"±{row['margin']:g} ({reason or 'the default of its quantity'})"
-
-
-def _evidence(evidence: Mapping[str, Any]) -> str:
-    return ", ".join(
-        f"{key} {value if isinstance(value, str) else json.dumps(value)}"
-        for key, value in evidence.items()
-        if value
-    )
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:

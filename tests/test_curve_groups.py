@@ -6,6 +6,8 @@ import pytest
 
 from retrial.core.errors import RetrialError
 from retrial.judging.ledger import load_claims, read_ledger
+from retrial.judging.rules import margin_of
+from retrial.statistics import parse_printed
 
 ROOT = Path(__file__).parents[1]
 
@@ -55,6 +57,16 @@ def test_a_curve_is_a_claim_an_epoch_with_one_evidence(tmp_path: Path) -> None:
     assert [one.fitted for one in curve] == [("the rate",), ("the rate",), (), ()]
 
 
+FLOOR = "quantity: accuracy, margin_floor: 0, margin_reason: many images,"
+
+
+def test_a_column_states_the_floor_of_its_margins(tmp_path: Path) -> None:
+    text = GROUP.replace("quantity: accuracy,", FLOOR)
+    _, loss, accuracy, *_ = read_ledger(ledger(tmp_path, text))
+    assert (loss.margin_floor, loss.margin_reason) == (None, "")
+    assert (accuracy.margin_floor, accuracy.margin_reason) == (0, "many images")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -65,6 +77,13 @@ def test_a_curve_is_a_claim_an_epoch_with_one_evidence(tmp_path: Path) -> None:
         ("fitted_epochs: 1", "fittedepochs: 1", "curve.fittedepochs = 1: unknown key"),
         ("kind: value", "kind: curve", "a.epoch: expected one for, and only for, a curve"),
         ("kind: value", "kind: value, epoch: 2", "a.epoch: expected one for"),
+        ("quantity: accuracy,", "quantity: accuracy, margin_floor: 0,", "e01-acc.margin_reason"),
+        ("quantity: accuracy,", FLOOR.replace("0", "-1"), "e01-acc.margin_floor = -1"),
+        (
+            "quantity: accuracy,",
+            FLOOR.replace("accuracy", "loss"),
+            "e01-acc.margin_floor: expected",
+        ),
     ],
 )
 def test_a_mistake_is_one_line(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -72,6 +91,19 @@ def test_a_mistake_is_one_line(tmp_path: Path, old: str, new: str, message: str)
         read_ledger(ledger(tmp_path, GROUP.replace(old, new, 1)))
     assert "009.yaml" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_report_001s_deep_accuracies_alone_have_no_floor() -> None:
+    claims = [one for one in load_claims(ROOT / "claims") if one.margin_floor is not None]
+    assert {(one.evidence.arm, one.evidence.metric) for one in claims} == {
+        ("deep", "running_accuracy")
+    }
+    margins = {one.epoch: margin_of(one, parse_printed(one.printed)) for one in claims}
+    assert sorted(margins) == list(range(1, 51))
+    # Printed .9884, .9921, .9981 and 1.0000.
+    assert [margins[epoch] for epoch in (4, 5, 9, 50)] == pytest.approx(
+        [0.0029, 0.001975, 0.000475, 0.0001]
+    )
 
 
 def test_report_001s_curves_are_whole() -> None:

@@ -50,10 +50,11 @@ def family(
     for seed in range(seeds):
         values: list = [float(x) for x in np.array(curve) + chance.normal(0, sd, len(curve))]
         diverged = seed < lost
-        status: dict = {"status": "diverged"} if diverged else {}
+        detail = {"epoch": 4, "step": 1, "tensor": "loss"}
+        status: dict = {"status": "diverged", "detail": detail} if diverged else {}
         result = Result(
             {"accuracy": Metric(values[-1], 100)},
-            curves={"accuracy": values[:3] if diverged else values},
+            curves={"accuracy": [*values[:3], 0.098] if diverged else values},
             **status,
         )
         trials.append(Finished(Trial("toy", "net", seed, {}, whole), result, f"f{seed}"))
@@ -84,7 +85,32 @@ def test_a_curve_far_off_is_contradicted_and_a_wide_one_is_open(tmp_path: Path) 
     assert far["verdict"] == "contradicted"
     wide = judge_claim(ledger[3], family(tmp_path, ledger, sd=0.05))
     assert wide["verdict"] == "inconclusive"
-    assert "precision" in wide["reason"]
+    # Margins of .01 and an SD of .05: each run is some 4 margins off, the mean curve less.
+    assert "lottery: single seeds are " in wide["reason"]
+    assert wide["seeds_needed"] is None
+
+
+def test_the_reason_names_the_spread_of_a_lottery_and_the_seeds_of_an_open_mean(
+    tmp_path: Path,
+) -> None:
+    ledger = claims(("0.5",), fitted=0)
+
+    def judged(*margins: float) -> str:
+        trials = [
+            Finished(
+                Trial("toy", "net", seed, {}),
+                Result({}, curves={"accuracy": [0.5 + off / 100]}),
+                f"f{seed}",
+            )
+            for seed, off in enumerate(margins)
+        ]
+        records.write(tmp_path, "toy", trials, [], {})
+        rest = Family(Records.load(tmp_path), {"e1": ledger[0]}, "paper")
+        return str(judge_claim(ledger[0], rest)["reason"])
+
+    told = judged(0, 3, -2, 1, -3)
+    assert "single seeds are 0.00 to 3.00 margins off, their median 2.00; the mean curve" in told
+    assert "precision: 8 seeds would tell it from 1" in judged(1.0, -1.6, 0.9, -1.5)
 
 
 def test_too_few_seeds_and_a_cut_protocol_decide_nothing(tmp_path: Path) -> None:
@@ -104,6 +130,11 @@ def test_runs_that_diverge_have_no_curve(tmp_path: Path, lost: int, verdict: str
     row = judge_claim(ledger[4], family(tmp_path, ledger, lost=lost))
     assert row["verdict"] == verdict
     assert f"{lost} of 5 runs lose their numbers" in row["reason"]
+    # The accuracy of .098 that a diverged run still has in its epoch is no number.
+    fourth = judge_claim(ledger[3], family(tmp_path, ledger, lost=lost))["measured"]
+    assert fourth is None if lost == 5 else fourth == pytest.approx(0.91, abs=0.01)
+    third = judge_claim(ledger[2], family(tmp_path, ledger, lost=lost))["measured"]
+    assert third == pytest.approx(0.9, abs=0.01)
 
 
 def test_a_curve_without_chance_is_compared_at_its_decimals(tmp_path: Path) -> None:
@@ -117,6 +148,35 @@ def test_losses_printed_as_zero_have_a_margin_of_one_unit(tmp_path: Path) -> Non
     ledger = claims(("0.5", "0.1", "0.0001", "0.0000"), quantity="loss")
     row = judge_family(ledger, family(tmp_path, ledger, (0.5, 0.1, 9e-5, 4e-5), sd=1e-6))[3]
     assert (row["verdict"], row["margin"]) == ("reproduced", pytest.approx(1e-4))
+
+
+def test_an_accuracy_near_one_can_fail_where_it_has_no_floor(tmp_path: Path) -> None:
+    printed, curve = (
+        ("0.1", "0.2", "0.9980", "0.9996", "1.0000"),
+        (0.1, 0.2, 0.9970, 0.9990, 0.9993),
+    )
+    usual = claims(printed)
+    row = judge_claim(usual[2], family(tmp_path, usual, curve, sd=1e-7))
+    assert (row["verdict"], row["margin"]) == ("reproduced", pytest.approx(0.002))
+    assert "printed unit" not in row["reason"]
+    bare = claims(printed, margin_floor=0.0, margin_reason="many images")
+    rows = judge_family(bare, family(tmp_path, bare, curve, sd=1e-7))
+    # A quarter of the printed error, .25·.002 and .25·.0004, but at least one printed unit.
+    assert [row["margin"] for row in rows[2:]] == pytest.approx([0.0005, 0.0001, 0.0001])
+    assert {row["verdict"] for row in rows} == {"contradicted"}
+    # Distances 2, 6 and 7.
+    assert "runs are 5.00 [5.00, 5.00] margins off" in rows[2]["reason"]
+    assert "the worst epoch is 5, 7.00 margins off" in rows[2]["reason"]
+    assert "in 2 of 3 judged epochs the margin is one printed unit" in rows[2]["reason"]
+    some = claims(printed, margin_floor=0.0003, margin_reason="many images")
+    margins = [row["margin"] for row in judge_family(some, family(tmp_path, some, curve))]
+    assert margins[2:] == pytest.approx([0.0005, 0.0003, 0.0003])
+
+
+def test_a_floor_is_a_fraction_whatever_the_unit(tmp_path: Path) -> None:
+    ledger = claims(("99.80", "99.99"), 0, unit="percent", margin_floor=0, margin_reason="many")
+    rows = judge_family(ledger, family(tmp_path, ledger, (0.998, 0.9999)))
+    assert [row["margin"] for row in rows] == pytest.approx([0.05, 0.01])
 
 
 def test_a_curve_that_is_all_fitted_decides_nothing(tmp_path: Path) -> None:

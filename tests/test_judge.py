@@ -1,6 +1,7 @@
 """Verdicts on synthetic records, one for each rule; the numbers are worked by hand."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,8 +37,10 @@ def claim(**changes: object) -> Claim:
     return Claim(**(base | changes))
 
 
-def trial(arm: str, seed: int, metrics: dict[str, float | None], whole: bool = True) -> Finished:
-    result = Result({name: Metric(value, 10_000) for name, value in metrics.items()})
+def trial(
+    arm: str, seed: int, metrics: dict[str, float | None], whole: bool = True, **rest: Any
+) -> Finished:
+    result = Result({name: Metric(value, 10_000) for name, value in metrics.items()}, **rest)
     return Finished(Trial("toy", arm, seed, {}, whole), result, f"{arm}{seed}")
 
 
@@ -59,6 +62,12 @@ def family(tmp_path: Path) -> Family:
         for i in range(3)
     ]
     trials += [trial("kept", i, {"train_loss": 0.5, "train_logit_spread": 900.0}) for i in range(3)]
+    # A network that has diverged gives every image class 0, and so has an accuracy.
+    broken: dict = {"status": "diverged", "detail": {"epoch": 1, "step": 9, "tensor": "loss"}}
+    trials += [trial("broken", i, {"accuracy": 0.098}, **broken) for i in range(5)]
+    trials += [
+        trial("shaky", i, {"accuracy": x}, **(broken if i == 2 else {})) for i, x in enumerate(NEAR)
+    ]
     records.write(tmp_path, "toy", trials, ["left out"], {"lock": "x"})
     return Family(Records.load(tmp_path), {}, "quick")
 
@@ -213,6 +222,18 @@ def test_runs_that_diverged_are_no_number(family: Family) -> None:
     assert row["verdict"] == "contradicted"
     assert row["measured"] is None
     assert not np.isnan(row["n"])
+
+
+@pytest.mark.parametrize(
+    ("arm", "printed", "expected", "lost"),
+    [("broken", "0.098", "contradicted", 5), ("shaky", "0.9312", "inconclusive", 1)],
+)
+def test_the_accuracy_of_a_run_that_diverged_is_none(
+    family: Family, arm: str, printed: str, expected: str, lost: int
+) -> None:
+    row = verdict(family, printed=printed, evidence=Evidence(arm=arm, metric="accuracy"))
+    assert (row["verdict"], row["measured"]) == (expected, None)
+    assert row["reason"].startswith(f"{lost} of 5 runs diverged")
 
 
 def test_counts_that_do_not_sum_are_impossible(family: Family) -> None:

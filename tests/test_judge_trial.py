@@ -5,7 +5,10 @@ from hypothesis import strategies as st
 
 from retrial.core.errors import RetrialError
 from retrial.judging.judge_trial import (
+    CURVE_LEVEL,
     LEVEL,
+    SHIFTS,
+    leave_one_curve_out,
     leave_one_seed_out,
     planted_shifts,
     stated_contradiction_rate,
@@ -71,6 +74,46 @@ def test_deterministic_runs():
     assert leave_one_seed_out([[0.9] * 5], [0.01], 2).rate == 0
     shifted = leave_one_seed_out([[0.9] * 5], [0.01], 2, 1.0)
     assert (shifted.rate, shifted.stated, shifted.posed) == (1, 1, 10)
+
+
+def test_curves_are_posed_as_they_are_and_moved():
+    # 60 arms of 8 runs of 6 epochs, whose margins grow; the SD is .3 margins in each.
+    margins = 0.01 * np.arange(1, 7)
+    noise = np.random.default_rng(3).standard_normal((60, 8, 6))
+    runs = list(0.5 + 0.3 * margins * noise)
+    found = [leave_one_curve_out(runs, [margins] * 60, 4, shift) for shift in (0.0, *SHIFTS)]
+    assert [trial.posed for trial in found] == [480, 960, 960, 960]
+    still, one, two, five = found
+    assert (still.contradicted, still.too_many, still.level) == (0, False, CURVE_LEVEL)
+    assert still.reproduced == 480
+    # At one margin a true distance lies on the border, where the rule decides less than half.
+    assert one.rate < 0.5
+    assert two.rate > 0.95
+    assert (five.rate, five.reproduced) == (1, 0)
+    assert np.isnan(two.stated)
+
+
+def test_a_curve_out_of_line_is_contradicted_by_the_others_and_leaves_them_open():
+    near = [[0.5 + 0.0001 * i, 0.6 - 0.0001 * i] for i in range(4)]
+    found = leave_one_curve_out([[*near, [0.9, 0.9]]], [[0.01, 0.01]], 4)
+    # Posed, the others are judged by it too: a lottery.
+    assert (found.posed, found.contradicted, found.reproduced) == (5, 1, 0)
+
+
+def test_curves_without_chance_are_posed_at_their_decimals():
+    same = [[0.1234, 0.5678]] * 4
+    assert leave_one_curve_out([same], [[0.02, 0.02]], 2).reproduced == 4
+    moved = leave_one_curve_out([same], [[0.02, 0.02]], 2, 1.0)
+    assert (moved.rate, moved.posed) == (1, 8)
+
+
+def test_bad_input_of_curves():
+    with pytest.raises(RetrialError, match="at least 4"):
+        leave_one_curve_out([[[0.9, 0.8]] * 3], [[0.1, 0.1]], 3)
+    with pytest.raises(RetrialError, match="0 arms"):
+        leave_one_curve_out([], [], 3)
+    with pytest.raises(RetrialError, match="margins"):
+        leave_one_curve_out([[[0.9, 0.8]] * 4], [[0.1, 0.0]], 3)
 
 
 def test_bad_input():

@@ -42,6 +42,12 @@ def test_a_group_speaks_for_its_claims_unless_they_speak_for_themselves(tmp_path
         ("quote: q", "qoute: q", r"a.qoute = 'q': unknown key, expected one of"),
         ('printed: "91.2"', "printed: 91.2", r"a.printed = 91.2: .*string"),
         ('printed: "91.2"', 'printed: "91.2", margin: 0.1', "margin_reason: missing"),
+        ('printed: "91.2"', 'printed: "91.2", margin_floor: 0', "margin_reason: missing"),
+        (
+            'printed: "91.2"',
+            'printed: "91.2", margin: 0.1, margin_floor: 0, margin_reason: r',
+            "a.margin_floor: expected only for an accuracy without margin",
+        ),
         ("groups:", "group:", "expected the keys report and groups"),
     ],
 )

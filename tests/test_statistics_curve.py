@@ -18,6 +18,8 @@ def test_worked_by_hand():
     assert found.r == pytest.approx([0.15, 0.25, 0.15, 0.25])
     half = stats.t.ppf(0.95, 3) * np.std([0.15, 0.25, 0.15, 0.25], ddof=1) / 2
     assert (found.low, found.high) == pytest.approx((0.2 - half, 0.2 + half))
+    # Epoch 1: (.1 + .4 + .1 + .2)/4; epoch 2: (.2 + .1 + .2 + .3)/4.
+    assert found.by_epoch == pytest.approx([0.2, 0.2])
     # Mean curve .8015, .901: distance (.15 + .1)/2.
     assert found.distance == pytest.approx(0.125)
     # Run 1 from the mean of the others, .801667 and .900667: (.0667 + .1333)/2; and so on.
@@ -31,11 +33,21 @@ def test_far_curve_is_contradicted():
     assert judge_curve(NEAR, PRINTED - 0.3, MARGINS).verdict == "contradicted"
 
 
-def test_wide_runs_are_inconclusive():
+def one_epoch(*runs):
+    """Runs of one epoch, as margins off a print of 0."""
+    return judge_curve(np.array(runs)[:, None], [0.0], [1.0])
+
+
+def test_a_print_among_wide_runs_is_a_lottery():
     runs = np.array([[0.80, 0.90], [0.83, 0.93], [0.78, 0.88], [0.81, 0.91], [0.77, 0.87]])
     found = judge_curve(runs, PRINTED, MARGINS)
-    assert (found.verdict, found.subreason) == ("inconclusive", "precision")
-    assert found.seeds_needed is None  # the mean run is further than a margin away
+    # Distances 0, 3, 2, 1, 3 with an SD of 1.30; the mean curve is .2 off.
+    assert (found.verdict, found.subreason) == ("inconclusive", "lottery")
+    assert found.seeds_needed is None
+    # Here they do not differ: each run is 1.5 off, the print lies in their middle.
+    found = one_epoch(1.5, -1.5, 1.5, -1.5)
+    assert (found.low, found.distance) == (1.5, 0)
+    assert (found.verdict, found.subreason) == ("inconclusive", "lottery")
 
 
 def test_seeds_that_would_decide():
@@ -43,6 +55,22 @@ def test_seeds_that_would_decide():
     found = judge_curve(runs, PRINTED, MARGINS)
     assert (found.verdict, found.subreason) == ("inconclusive", "precision")
     assert found.seeds_needed > 4
+
+
+@pytest.mark.parametrize(
+    ("runs", "needed"),
+    [
+        # Mean 1.25, SD .351: t(.95, 6)·SD/√7 = .258, t(.95, 7)·SD/√8 = .235 < .25.
+        ((1.0, -1.6, 0.9, -1.5), 8),
+        # Mean 2.5, SD 1.73; beyond the limit of 2, so no lottery: 1.65 for 5 seeds, 1.42 for 6.
+        ((1.0, 4.0, 1.0, 4.0), 6),
+        ((0.5, -1.5, 0.5, -1.5), None),
+    ],
+)
+def test_seeds_also_tell_a_mean_beyond_the_margin(runs, needed):
+    found = one_epoch(*runs)
+    assert (found.verdict, found.subreason) == ("inconclusive", "precision")
+    assert found.seeds_needed == needed
 
 
 def test_fewer_than_three_seeds():

@@ -92,6 +92,12 @@ def test_default_margin(kind, p, h, margin):
     assert default_margin(kind, p, h) == pytest.approx(margin)
 
 
+def test_the_floor_is_the_least_margin_of_an_accuracy_alone():
+    assert default_margin("accuracy", 0.999, 0.0005, 0.0001) == pytest.approx(0.00025)
+    assert default_margin("accuracy", 1.0, 0.0005, 0.0001) == pytest.approx(0.0001)
+    assert default_margin("loss", 0.01, 0.005, 5.0) == pytest.approx(0.01)
+
+
 @pytest.mark.parametrize(("kind", "p"), [("accuracy", 98.0), ("accuracy", float("nan")), ("f", 1)])
 def test_default_margin_refuses(kind, p):
     with pytest.raises(RetrialError):

@@ -118,7 +118,9 @@ say(
     "the units left out; and *always on*, where masks are drawn at the test as well. Every network "
     "is judged with its masks off and with them on. Ours, for the report has nothing like it: a "
     "grid of kinds of dropout, training on wrong labels, and training on fewer images.",
-    "" if whole else "This profile cuts trainings short, so it decides little here.",
+    ""
+    if whole
+    else "This profile cuts trainings short, so it decides nothing on the networks that it cuts.",
     f"This profile leaves out the arms *{'*, *'.join(absent)}*, and what they would show."
     if absent
     else "",
@@ -191,24 +193,36 @@ heads = {(r["evidence"]["arm"], r["evidence"]["metric"]): r for r in headlines(r
          if r["kind"] == "curve"}  # fmt: skip
 titles_of = {"running_loss": "loss", "running_accuracy": "accuracy"}
 lines = []
+
+
+def off_print(runs, judged):
+    """(seeds, epochs): how far each run is from the print, in margins, where all have numbers."""
+    kept = [
+        r for r in judged
+        if r["epoch"] <= runs.shape[1] and np.isfinite(runs[:, r["epoch"] - 1]).all()
+    ]  # fmt: skip
+    far = [np.abs(runs[:, r["epoch"] - 1] - printed_value(r)) / r["margin"] for r in kept]
+    return np.stack(far, axis=1) if far else np.empty((len(runs), 0))
+
+
 for key, group in curves.items():
     arm, metric = key
     judged = [r for r in group if not r["fitted"]]
     used = [r for r in group if r["fitted"]]
-    off = [
-        abs(r["measured"] - printed_value(r)) / r["margin"]
-        for r in judged
-        if r["measured"] is not None
-    ]
     over = [arm] if arm in arms else []
+    off = off_print(records.curve(arm, metric), judged) if over else np.empty((0, 0))
     head = heads[key]
     lines.append(
         [
             f"{names[arm]}, {titles_of[metric]}",
             counted(spans(r["epoch"] for r in judged) or "–", "epochs judged", head["id"]),
             counted(spans(r["epoch"] for r in used) or "–", "epochs of the search", head["id"]),
-            drawn(np.mean(off), records, over, "mean distance in margins", ".2f") if off else "–",
-            drawn(max(off), records, over, "largest distance in margins", ".2f") if off else "–",
+            drawn(off.mean(), records, over, "mean distance in margins", ".2f")
+            if off.size
+            else "–",
+            drawn(off.mean(axis=0).max(), records, over, "largest distance in margins", ".2f")
+            if off.size
+            else "–",
             seeds(records, arm) if over else "–",
             badge(head),
         ]
@@ -216,11 +230,12 @@ for key, group in curves.items():
 say(
     summary(rows, "this family"),
     small_table(
-        ["Curve", "Judged epochs", "Used by the search", "Mean curve off", "In the worst", "Seeds",
+        ["Curve", "Judged epochs", "Used by the search", "Runs off", "In the worst", "Seeds",
          "Verdict"],
         lines,
-        "The printed curves. How far the mean curve is from the printed one, on average over the "
-        "judged epochs and in the worst of them, is in margins: within the margin below one.",
+        "The printed curves. How far single runs are from the printed one, their mean over seeds "
+        "and judged epochs, on which the verdict rests, and in the worst epoch, is in margins: "
+        "within the margin below one. Epochs that this profile cuts off are left out.",
     ),
     family_table(
         headlines(rows),
@@ -279,8 +294,9 @@ say(
         "the least loss of a network that does not look at the image.",
         "Curves of loss and accuracy with printed points, one column for each network: "
         + "; ".join(
-            f"{names[arm]} ends with {np.mean(records.metric(arm, 'masked_train_accuracy')):.4f} "
-            "of its training images right, masks on, and the print with "
+            f"{names[arm]} ends with {records.curve(arm, 'running_accuracy')[:, -1].mean():.4f} "
+            "of its training images right on average over its last epoch, masks on, and the print "
+            "with "
             f"{curves[arm, 'running_accuracy'][-1]['printed']}"
             for arm in running
         ),
@@ -312,7 +328,18 @@ for ax, arm in zip(axes[0], pair, strict=True):
     # Half the scale for the largest cell: the numbers stay legible on it.
     shaded(ax, np.sqrt(table / (table.max() or 1)), texts, 6.5)
 axes[0, 0].set_ylabel("class of the image")
-worst = {a: np.unravel_index(table.argmax(), table.shape) for a, table in kinds_of_error.items()}
+worst = {
+    arm: np.unravel_index(table.argmax(), table.shape)
+    for arm, table in kinds_of_error.items()
+    if table.any()
+}
+# A network that gives every image one class makes errors that say nothing of the images.
+collapsed = {
+    arm: sum(
+        len(np.unique(records.array(arm, t["seed"], "predictions"))) == 1 for t in records.of(arm)
+    )
+    for arm in running
+}
 each = {
     arm: [100 * bad[:, labels == k].mean() for k in range(classes)] for arm, bad in errors.items()
 }
@@ -331,12 +358,19 @@ say(
         "Share of the test images of each class that are given another one, in percent: means "
         "over seeds.",
     ),
+    " ".join(
+        f"Of {seeds(records, arm)} *{names[arm]}* networks, "
+        f"{drawn(count, records, [arm], 'networks that give one class only', 'd')} give every test "
+        "image the same class."
+        for arm, count in collapsed.items()
+        if count
+    ),
     fig.saved(
         figure,
         "mse-errors",
         "Test images that are given a wrong class, by their class and the one they are given: mean "
-        "numbers over seeds; shades by the square root, each panel on its own scale. The most "
-        "frequent error: "
+        "numbers over seeds; shades by the square root, each panel on its own scale. "
+        + ("The most frequent error: " if worst else "There is no error")
         + "; ".join(
             f"{drawn(int(i), records, [arm], 'class of the image')} taken for "
             f"{drawn(int(j), records, [arm], 'predicted class')} (*{names[arm]}*)"
@@ -374,8 +408,15 @@ if "deep" in arms:
         f"one of them {drawn(ever, records, ['deep'], 'images that some get wrong')}; if errors "
         "fell on images at random, independently in each network, "
         f"{drawn(expected, records, ['deep'], 'expected number', '.1f')} would be wrong in all."
+        if len(always)
+        else f"No test image is wrong in all {seeds(records, 'deep')} deep networks; at least one "
+        f"of them gets {drawn(ever, records, ['deep'], 'images that some get wrong')} wrong."
     )
-    single = f"The one deep network of this profile gets {wrong} test images wrong."
+    single = (
+        f"The one deep network of this profile gets {wrong} test images wrong."
+        if len(always)
+        else "The one deep network of this profile gets no test image wrong."
+    )
     say(
         (several if len(trials) > 1 else single)
         + (f" The small networks err on these images {beside}." if beside else ""),
@@ -384,7 +425,7 @@ if "deep" in arms:
             "mse-images",
             "The first test images that every deep network gets wrong: the label, and the classes "
             "they are given most often.",
-            f"Digits that are hard to tell; labels {', '.join(map(str, labels[always[:16]]))}.",
+            f"Digits, with the labels {', '.join(map(str, labels[always[:16]]))}.",
         )
         if len(always)
         else "There is no such image to show.",

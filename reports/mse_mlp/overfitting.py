@@ -322,8 +322,8 @@ if noise and size:
             "mse-overfitting",
             "Accuracy against the share of wrong labels (above) and the number of training images "
             f"(below): means and ranges over {seeds(records, noise[0])} seeds. Above right, solid: "
-            "against the labels that were given; dotted: against the right ones, so that solid "
-            "above dotted is memory of wrong labels.",
+            "against the labels that were given; dotted: against the right ones. Solid above "
+            "dotted: more wrong labels are learned than seen through.",
             "Lines of accuracy against label noise and training-set size. "
             + "; ".join(
                 f"{arm}: test {np.nanmean(records.metric(arm, 'test_accuracy')):.3f}"
@@ -353,9 +353,11 @@ say(
     "Of the report's conclusions:",
     verdicts,
     " ".join(compare),
-    "A gap says how much of its training data a network knows by heart, not how it does on other "
-    "data: a network that has learned nothing has no gap. The verdicts on overfitting therefore "
-    "ask for both.",
+    "A gap says how much better a network does on its training data than on others, not how well "
+    "it does on either: a network that has learned nothing has no gap. The verdict on whether the "
+    "deep network does badly on new data therefore asks for a larger gap and a lower test "
+    "accuracy, and the one on dropout for a smaller gap at no more than a small loss of test "
+    "accuracy. The one on memory asks for neither: it is on the training data alone.",
 )
 
 # %% [markdown]

@@ -12,7 +12,8 @@
       fitted: [the learning rate]
 
 `printed` keeps the decimals, since it is one text; its numbers stand in the order of the epochs.
-All claims of a column share one evidence, which makes them one curve.
+All claims of a column share one evidence, which makes them one curve. A column may state a
+`margin_floor` with its `margin_reason`, which each of its claims carries.
 """
 
 from typing import Annotated, Any, Literal
@@ -31,6 +32,14 @@ class Column(FrozenModel):
     metric: str
     quantity: Literal["accuracy", "loss"]
     printed: str
+    margin_floor: float | None = None
+    margin_reason: str = ""
+
+    @property
+    def margins(self) -> dict[str, Any]:
+        """What the column's claims say of their margins; nothing where the column is silent."""
+        stated = {"margin_floor": self.margin_floor, "margin_reason": self.margin_reason}
+        return {key: value for key, value in stated.items() if value not in (None, "")}
 
     @property
     def numbers(self) -> list[str]:
@@ -85,6 +94,7 @@ def expand(content: Any, where: str) -> list[dict[str, Any]]:
                     "quantity": column.quantity,
                     "evidence": {"metric": column.metric},
                     "fitted": group.fitted if epoch <= group.fitted_epochs else (),
+                    **column.margins,
                 }
             )
     return claims

@@ -4,6 +4,7 @@ Epochs that a choice was made with in view are left out of the judgement. Each c
 the curve's verdict, and its own measured mean and interval at its epoch.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import pairwise
@@ -15,7 +16,13 @@ from retrial.core.records import Records
 from retrial.judging.ledger import Claim
 from retrial.judging.outcome import Outcome, number
 from retrial.judging.rules import margin_of, metric_of
-from retrial.statistics import FEWEST_SEEDS, judge_curve, parse_printed, t_interval
+from retrial.statistics import (
+    FEWEST_SEEDS,
+    CurveJudgement,
+    judge_curve,
+    parse_printed,
+    t_interval,
+)
 
 INTERVAL = 0.90
 
@@ -67,25 +74,44 @@ def judge_printed_curve(claim: Claim, ledger: Mapping[str, Claim], records: Reco
         verdict = "contradicted" if lost == len(runs) else "inconclusive"
         return _with(at_epoch, verdict, f"{told}: {lost} of {len(runs)} runs lose their numbers")
     printed = [parse_printed(one.printed) for one in judged]
+    margins = [margin_of(one, text) for one, text in zip(judged, printed, strict=True)]
     found = judge_curve(
         of_judged,
         [float(one.value) for one in printed],
-        [margin_of(one, text) for one, text in zip(judged, printed, strict=True)],
+        margins,
         [one.decimals for one in printed],
     )
     beyond = f" [{found.low:.2f}, {found.high:.2f}]" if len(runs) >= FEWEST_SEEDS else ""
-    reasons = {
-        "": f"the mean curve is {found.distance:.2f} off, one further run would stay within "
-        f"{found.limit:.2f} of it",
-        "exact": "the runs do not differ",
-        "precision": f"precision: {found.seeds_needed or 'no number of'} seeds would decide",
-        "seeds": f"seeds: {len(runs)}, at least {found.seeds_needed} are needed",
-    }
+    worst = int(found.by_epoch.argmax())
+    units = sum(
+        math.isclose(margin, float(one.unit)) for margin, one in zip(margins, printed, strict=True)
+    )
+    least = f"; in {units} of {len(judged)} judged epochs the margin is one printed unit"
     reason = (
         f"{told}: runs are {found.mean:.2f}{beyond} margins off the print on average over "
-        f"{len(runs)} seeds; {reasons[found.subreason]}{at_epoch.reason}"
+        f"{len(runs)} seeds; {_why(found)}; the worst epoch is {epoch_of(judged[worst])}, "
+        f"{found.by_epoch[worst]:.2f} margins off{least if units else ''}{at_epoch.reason}"
     )
     return _with(at_epoch, found.verdict, reason, found.seeds_needed)
+
+
+def _why(found: CurveJudgement) -> str:
+    """Why a curve has its verdict, beyond the mean distance of its runs."""
+    needed = found.seeds_needed or "no number of"
+    lowest, median, highest = np.quantile(found.r, (0, 0.5, 1))
+    further = (
+        f"the mean curve is {found.distance:.2f} off, one further run would stay within "
+        f"{found.limit:.2f} of it"
+    )
+    reasons = {
+        "": further,
+        "exact": "the runs do not differ",
+        "lottery": f"lottery: single seeds are {lowest:.2f} to {highest:.2f} margins off, their "
+        f"median {median:.2f}; {further}",
+        "precision": f"precision: {needed} seeds would tell it from 1",
+        "seeds": f"seeds: {len(found.r)}, at least {needed} are needed",
+    }
+    return reasons[found.subreason]
 
 
 def spans(epochs: Iterable[int]) -> str:
@@ -102,7 +128,8 @@ def spans(epochs: Iterable[int]) -> str:
 def _runs(claim: Claim, curve: list[Claim], records: Records) -> np.ndarray:
     """(seeds, printed epochs) of the claim's curve in the unit of the print.
 
-    nan where a run was cut short or lost its numbers.
+    nan where a run was cut short, and from the epoch on in which it diverged: of what comes then a
+    loss is no number, but an accuracy, of images that are all given class 0, would be one.
     """
     arm, metric = claim.evidence.arm, metric_of(claim)
     values = claim.scale * records.curve(arm, metric)
@@ -116,6 +143,9 @@ def _runs(claim: Claim, curve: list[Claim], records: Records) -> np.ndarray:
             )
     padded = np.full((len(values), max(last, values.shape[1])), np.nan)
     padded[:, : values.shape[1]] = values
+    for trial, row in zip(records.of(arm), padded, strict=True):
+        if trial["status"] == "diverged":
+            row[trial["detail"]["epoch"] - 1 :] = np.nan
     return padded
 
 

@@ -1,8 +1,8 @@
-"""The judge on trial: how often the rule for values errs, and what it finds (statistics.md).
+"""The judge on trial: how often the rules for values and curves err, and what they find.
 
 A run posed as a printed number must not be contradicted more often than the rule's level; a run
-moved by 1, 2 or 5 margins should be. Both are counted on real runs, leaving one seed out, and
-stated beforehand for normally distributed runs.
+moved by 1, 2 or 5 margins should be (statistics.md). Both are counted on real runs, leaving one
+seed out, and for values stated beforehand for normally distributed runs.
 """
 
 import math
@@ -14,11 +14,13 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from retrial.core.errors import RetrialError
-from retrial.statistics import FEWEST_SEEDS, Interval, Verdict, judge_value, wilson
+from retrial.statistics import FEWEST_SEEDS, Interval, Verdict, judge_curve, judge_value, wilson
 from retrial.statistics.intervals import finite, prediction_half_width, sample_sd, t_quantile
 
 # A value is contradicted only outside P, the 99% prediction interval.
 LEVEL = 0.01
+# A curve is contradicted only above its limit, one end of such an interval.
+CURVE_LEVEL = 0.005
 SHIFTS = (1.0, 2.0, 5.0)
 _NODES = 2000
 
@@ -30,7 +32,8 @@ class TrialOfJudge:
     shift: what was added to the posed runs, in margins (0: nothing, every contradiction is false).
     contradicted, reproduced of posed; rate = contradicted/posed with its 95% Wilson interval
     (posed numbers of one arm share runs, so the interval is a guide); stated: the rate that normal
-    runs of the same SDs give.
+    runs of the same SDs give, nan for curves, whose epochs hang together in ways that no two
+    numbers describe. level: the rule's own.
     """
 
     shift: float
@@ -40,11 +43,12 @@ class TrialOfJudge:
     rate: float
     interval: Interval
     stated: float
+    level: float = LEVEL
 
     @property
     def too_many(self) -> bool:
-        """Whether unmoved runs are contradicted more often than LEVEL, beyond chance."""
-        return self.shift == 0 and self.interval.low > LEVEL
+        """Whether unmoved runs are contradicted more often than `level`, beyond chance."""
+        return self.shift == 0 and self.interval.low > self.level
 
 
 def leave_one_seed_out(
@@ -64,11 +68,7 @@ def leave_one_seed_out(
     half_unit = 10.0**-decimals / 2
     for runs, margin in zip(arms, margins, strict=True):
         x = finite(runs, "runs")
-        n = len(x)
-        if n <= FEWEST_SEEDS:
-            raise RetrialError(
-                f"judge on trial with {n} runs: expected at least {FEWEST_SEEDS + 1}"
-            )
+        n = _enough(len(x))
         moves = (shift * margin, -shift * margin) if shift else (0.0,)
         for i in range(n):
             others = np.delete(x, i)
@@ -77,6 +77,40 @@ def leave_one_seed_out(
                 verdicts.append(judge_value(others, printed, decimals, margin).verdict)
         rate = stated_contradiction_rate(sample_sd(x), n - 1, margin, half_unit, shift * margin)
         stated += [rate] * (n * len(moves))
+    return _counted(shift, verdicts, float(np.mean(stated)), LEVEL)
+
+
+def leave_one_curve_out(
+    arms: Sequence[ArrayLike], margins: Sequence[ArrayLike], decimals: int, shift: float = 0.0
+) -> TrialOfJudge:
+    """Pose each run of each arm as a printed curve and judge it by the arm's other runs.
+
+    As `leave_one_seed_out`, for curves: arms of runs (n, T), margins (T,) of each arm; with `shift`
+    the posed curve is moved by that many margins in every epoch, up and down.
+    """
+    if not arms or len(arms) != len(margins):
+        raise RetrialError(f"{len(arms)} arms, {len(margins)} margins: expected equal, at least 1")
+    verdicts: list[Verdict] = []
+    for runs, of_epochs in zip(arms, margins, strict=True):
+        x, delta = finite(runs, "runs", 2), finite(of_epochs, "margins")
+        for i in range(_enough(len(x))):
+            others = np.delete(x, i, axis=0)
+            for move in (shift, -shift) if shift else (0.0,):
+                printed = [round(float(one), decimals) for one in x[i] + move * delta]
+                verdicts.append(judge_curve(others, printed, delta, decimals).verdict)
+    return _counted(shift, verdicts, math.nan, CURVE_LEVEL)
+
+
+def _enough(n: int) -> int:
+    """The number of runs, where one can be left out; RetrialError otherwise."""
+    if n <= FEWEST_SEEDS:
+        raise RetrialError(f"judge on trial with {n} runs: expected at least {FEWEST_SEEDS + 1}")
+    return n
+
+
+def _counted(
+    shift: float, verdicts: Sequence[Verdict], stated: float, level: float
+) -> TrialOfJudge:
     posed, contradicted = len(verdicts), verdicts.count("contradicted")
     return TrialOfJudge(
         shift,
@@ -85,7 +119,8 @@ def leave_one_seed_out(
         verdicts.count("reproduced"),
         contradicted / posed,
         wilson(contradicted, posed),
-        float(np.mean(stated)),
+        stated,
+        level,
     )
 
 

@@ -1,8 +1,9 @@
 """The ledger: every printed claim, as the YAML files below claims/ state it.
 
 A file holds the claims of one report in groups. What a group says (`where`, `family`, `assumes`,
-`table`, …) holds for each of its claims unless the claim says otherwise. A printed curve stands in
-a group as `curve`, which is short for one claim an epoch (`retrial.judging.curve_groups`).
+…) holds for each of its claims unless the claim says otherwise. A group is no table of tests:
+single sentences are judged each for itself, without Holm's correction. A printed curve stands in a
+group as `curve`, which is short for one claim an epoch (`retrial.judging.curve_groups`).
 """
 
 from collections.abc import Iterable
@@ -77,7 +78,8 @@ class Claim(FrozenModel):
     """One printed number, formula or conclusion.
 
     `printed` keeps the decimals as printed; `unit` says whether an accuracy is a fraction or a
-    percentage. `margin` replaces the default of its `quantity` and needs a `margin_reason`.
+    percentage. `margin` replaces the default of its `quantity`, `margin_floor` (a fraction) only
+    the least that the default of an accuracy may be; either needs a `margin_reason`.
     `choices` are what the report leaves open and the study had to choose. `fitted`: which of them
     were made with this very number in view; such a claim can be contradicted but does not count as
     reproduced in a headline. `lost` says what a claim that cannot be tested lacks. `fault` names
@@ -102,6 +104,7 @@ class Claim(FrozenModel):
     evidence: Evidence
     possible: Possible = Possible()
     margin: Annotated[float, Field(gt=0)] | None = None
+    margin_floor: Annotated[float, Field(ge=0)] | None = None
     margin_reason: str = ""
     assumes: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
@@ -151,8 +154,13 @@ def read_ledger(path: Path) -> list[Claim]:
                 if key in shared and key in own:
                     merged[key] = {**shared[key], **own[key]}
             claim = validated(merged, Claim, f"{path}: {own.get('id', 'a claim without an id')}")
-            if claim.margin is not None and not claim.margin_reason:
+            own_rule = claim.margin is not None or claim.margin_floor is not None
+            if own_rule and not claim.margin_reason:
                 raise RetrialError(f"{path}: {claim.id}.margin_reason: missing, a margin needs one")
+            if claim.margin_floor is not None and (claim.margin or claim.quantity != "accuracy"):
+                raise RetrialError(
+                    f"{path}: {claim.id}.margin_floor: expected only for an accuracy without margin"
+                )
             if (claim.kind == "curve") != (claim.epoch is not None):
                 raise RetrialError(
                     f"{path}: {claim.id}.epoch: expected one for, and only for, a curve"

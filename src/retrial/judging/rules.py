@@ -28,13 +28,18 @@ def runs_of(claim: Claim, records: Records) -> np.ndarray:
 
 
 def margin_of(claim: Claim, printed: Printed) -> float:
-    """Δ in the unit of the print: the claim's own, or the default of its quantity."""
+    """Δ in the unit of the print: the claim's own, or the default of its quantity.
+
+    A claim's own floor is never below one printed unit, 2h: no print tells less than that apart.
+    """
     if claim.margin is not None:
         return claim.margin
     if claim.quantity == "":
         raise RetrialError("quantity: missing, expected accuracy or loss (or a margin)")
-    h = float(printed.half_unit) / claim.scale
-    return claim.scale * default_margin(claim.quantity, float(printed.value) / claim.scale, h)
+    p, h = float(printed.value) / claim.scale, float(printed.half_unit) / claim.scale
+    if claim.margin_floor is None:
+        return claim.scale * default_margin(claim.quantity, p, h)
+    return claim.scale * default_margin(claim.quantity, p, h, max(claim.margin_floor, 2 * h))
 
 
 def judge_number(claim: Claim, records: Records) -> Outcome:
@@ -46,7 +51,9 @@ def judge_number(claim: Claim, records: Records) -> Outcome:
     printed = parse_printed(claim.printed)
     margin = margin_of(claim, printed)
     runs = runs_of(claim, records)
-    lost = int(np.isnan(runs).sum())
+    # A network that has diverged still gives every image a class, and so has an accuracy.
+    diverged = [one["status"] == "diverged" for one in records.of(claim.evidence.arm)]
+    lost = int((np.isnan(runs) | np.array(diverged)).sum())
     if lost:
         return Outcome(
             "contradicted" if lost == len(runs) else "inconclusive",

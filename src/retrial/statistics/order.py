@@ -165,6 +165,19 @@ def _no_difference(evidence: OrderEvidence, delta: float) -> bool:
     return Interval(evidence.low, evidence.high).inside(delta)
 
 
+def seeds_beyond(evidence: OrderEvidence, threshold: float) -> int | None:
+    """Smallest number of seeds, at least ten, at which the 90% interval leaves `threshold` out.
+
+    At this mean, these SDs and these images; None where no number of seeds is enough.
+    """
+
+    def decides(n: int) -> bool:
+        e = _evidence(n, evidence.m, evidence.mean, evidence.sd_seeds, evidence.sd_images)
+        return e.low >= threshold or e.high < threshold
+
+    return smallest_n(decides, max(evidence.n + 1, FEWEST_SEEDS_ORDER))
+
+
 def decide_table(
     table: Sequence[OrderEvidence], signs: Sequence[Literal[1, -1]], delta: float = DELTA
 ) -> list[OrderJudgement]:

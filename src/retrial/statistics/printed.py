@@ -123,16 +123,19 @@ def shortest_rational(x: float) -> Fraction:
     return Fraction(repr(float(x)))
 
 
-def default_margin(kind: Literal["accuracy", "loss"], p: float, h: float) -> float:
+def default_margin(
+    kind: Literal["accuracy", "loss"], p: float, h: float, floor: float = 0.002
+) -> float:
     """Δ for a printed number p with half unit h (statistics.md, "value").
 
-    Accuracies are fractions in [0, 1]: max(.002, min(.01, .25·(1 − p))). Losses: max(.1·p, 2h).
+    Accuracies are fractions in [0, 1]: max(floor, min(.01, .25·(1 − p))); the floor of .002 is for
+    the chance of 10,000 test images. Losses: max(.1·p, 2h).
     Raises RetrialError for another kind or an accuracy outside [0, 1].
     """
     if kind == "accuracy":
         if not 0 <= p <= 1:
             raise RetrialError(f"accuracy {p!r}: expected a fraction between 0 and 1")
-        return max(0.002, min(0.01, 0.25 * (1 - p)))
+        return max(floor, min(0.01, 0.25 * (1 - p)))
     if kind == "loss":
         if not math.isfinite(p) or not h > 0:
             raise RetrialError(f"loss {p!r} with half unit {h!r}: expected finite, positive unit")

@@ -5,7 +5,15 @@ from collections.abc import Callable
 from retrial.core.records import Records
 from retrial.judging.ledger import Claim
 from retrial.judging.outcome import Outcome
-from retrial.judging.statements import kernels, mse_mlp, normalised, scratch_grid, shift, worked
+from retrial.judging.statements import (
+    kernels,
+    mse_dropout,
+    mse_mlp,
+    normalised,
+    scratch_grid,
+    shift,
+    worked,
+)
 
 Test = Callable[[Claim, Records], Outcome]
 
@@ -31,8 +39,8 @@ TESTS: dict[str, Test] = {
         mse_mlp.memorised,
         mse_mlp.own_code,
         mse_mlp.generalises_less,
-        mse_mlp.prevents_overfitting,
-        mse_mlp.dropout_faults,
+        mse_dropout.prevents_overfitting,
+        mse_dropout.dropout_faults,
         normalised.moves_less,
         normalised.regularises,
     )

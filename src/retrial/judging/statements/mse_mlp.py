@@ -1,35 +1,41 @@
 """Tests of what report 001 says of its networks trained by squared error (part 2).
 
-"Memorised", "cannot generalise" and "prevents overfitting" become numbers here, fixed before a run.
-Networks of one seed share their initial draws and their orders of batches, so that comparisons are
-paired; those of accuracies add the chance in the test images (statistics.md, "order").
+"Memorised" and "cannot generalise" become numbers here, fixed before a run; dropout's are in
+`mse_dropout`. Networks of one seed share their initial draws and their orders of batches, so that
+comparisons are paired; those of accuracies add the chance in the test images (statistics.md,
+"order"). A single sentence forms no table for Holm, and the halves of one must both hold.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from retrial.core.errors import RetrialError
 from retrial.core.records import Records
 from retrial.judging.ledger import Claim
-from retrial.judging.outcome import Outcome, number
-from retrial.judging.rules import judge_number, metric_of, runs_of
+from retrial.judging.outcome import Outcome
+from retrial.judging.statements.compared import (
+    accuracy_after,
+    compared,
+    lacks,
+    lost,
+    lost_text,
+    not_comparable,
+    of_seeds,
+    told,
+)
 from retrial.statistics import (
     FEWEST_SEEDS,
-    FEWEST_SEEDS_ORDER,
-    Printed,
+    OrderJudgement,
     decide_table,
-    explained,
     judge_order,
     order_test,
-    parse_printed,
+    seeds_for_half_width,
     t_interval,
 )
 
 INTERVAL = 0.90
-# Differences in test accuracy of two arms: per seed, and per test image.
-Pair = tuple[np.ndarray, np.ndarray]
+HALF = {"reproduced": "holds", "contradicted": "does not hold", "inconclusive": "is open"}
 
 
 def setup(claim: Claim, records: Records) -> Outcome:
@@ -39,8 +45,9 @@ def setup(claim: Claim, records: Records) -> Outcome:
     """
     stated = {name: int(claim.evidence.threshold(name)) for name in ("batch", "epochs")}
     printed = int(claim.evidence.threshold("log"))
-    trials = [trial for arm in claim.evidence.arms for trial in records.of(arm)]
-    lost = sum(trial["status"] != "ok" for trial in trials)
+    by_arm = [records.of(arm) for arm in claim.evidence.arms]
+    trials = [trial for some in by_arm for trial in some]
+    lost_runs = [sum(trial["status"] != "ok" for trial in some) for some in by_arm]
     # A profile's budget may cut the epochs of some; the verdict says so then.
     whole = [trial for trial in trials if trial["whole"]]
     as_stated = all(
@@ -49,14 +56,21 @@ def setup(claim: Claim, records: Records) -> Outcome:
     squared = all(trial["config"]["loss"] == "mse" for trial in trials)
     if not (as_stated and squared):
         raise RetrialError(f"evidence.thresholds: the study does not train with {stated} and MSE")
-    holds = printed == stated["epochs"] and lost == 0
+    verdict = "reproduced"
+    # A network of which no run can be trained so is one that the statement is wrong of.
+    none = any(count == len(some) for count, some in zip(lost_runs, by_arm, strict=True))
+    if printed != stated["epochs"] or none:
+        verdict = "contradicted"
+    elif sum(lost_runs):
+        verdict = "inconclusive"
     return Outcome(
-        "reproduced" if holds else "contradicted",
+        verdict,
         None,
         n=len(trials),
-        reason=f"{len(trials) - lost} of {len(trials)} runs train to the end by mean squared error "
-        f"in batches of {stated['batch']} for {stated['epochs']} epochs, as stated; the log has "
-        f"{printed} epochs",
+        reason=f"{len(trials) - sum(lost_runs)} of {len(trials)} runs train to the end by mean "
+        f"squared error in batches of {stated['batch']} for {stated['epochs']} epochs, as stated; "
+        f"the log has {printed} epochs; nothing of the report is tested by this but the length of "
+        "its logs",
     )
 
 
@@ -65,32 +79,42 @@ def memorised(claim: Claim, records: Records) -> Outcome:
 
     A network has memorised its data when it gets at least `accuracy` of it right, averaged over an
     epoch as the report's log does, in that epoch and in every later one. Holds when the 90%
-    interval of the lowest such accuracy of a run lies above it, fails when below.
+    interval of the lowest such accuracy of a run lies above it, fails when below. What is measured
+    beside the print is the accuracy in that epoch.
     """
     arm, first = claim.evidence.arm, int(claim.evidence.threshold("epoch"))
     least = float(claim.evidence.threshold("accuracy"))
-    accuracy = np.nan_to_num(records.curve(arm, "running_accuracy"))
+    accuracy = records.curve(arm, "running_accuracy")
     n = len(accuracy)
+    if lost(records, arm):
+        verdict = "contradicted" if lost(records, arm) == n else "inconclusive"
+        return Outcome(verdict, None, n=n, reason=lost_text(records, arm))
     if accuracy.shape[1] < first or n < FEWEST_SEEDS:
         return Outcome("inconclusive", None, n=n, reason="seeds: too few, or too few epochs")
     lowest = accuracy[:, first - 1 :].min(axis=1)
     passed = [int((row >= least).argmax()) + 1 for row in accuracy if (row >= least).any()]
     when = f"passed first in epoch {min(passed)} to {max(passed)}" if passed else "never passed"
-    found = t_interval(lowest, INTERVAL)
-    verdict = "inconclusive"
+    found, then = t_interval(lowest, INTERVAL), t_interval(accuracy[:, first - 1], INTERVAL)
+    verdict, needed, open_ = "inconclusive", None, ""
     if found.low >= least:
         verdict = "reproduced"
     elif found.high < least:
         verdict = "contradicted"
+    else:
+        needed = seeds_for_half_width(float(lowest.std(ddof=1)), abs(found.mean - least))
+        open_ = f" (precision: {needed or 'no number of'} seeds would decide)"
+    prints = "passes" if float(claim.printed) >= least else "does not pass"
     return Outcome(
         verdict,
-        found.mean,
-        found.low,
-        found.high,
+        then.mean,
+        then.low,
+        then.high,
         n,
-        f"memorised: at least {least:g} right, {when}; the lowest from epoch {first} on is "
-        f"{found.mean:.4f} [{found.low:.4f}, {found.high:.4f}] over {n} seeds; in epoch {first} "
-        f"it is {accuracy[:, first - 1].mean():.4f}",
+        f"memorised: at least {least:g} right, {when}; in epoch {first} it is {then.mean:.4f} "
+        f"[{then.low:.4f}, {then.high:.4f}], the lowest from there on {found.mean:.4f} "
+        f"[{found.low:.4f}, {found.high:.4f}] over {n} seeds{open_}; the print itself, "
+        f"{claim.printed}, {prints} this threshold, and from which epoch on it does is not judged",
+        seeds_needed=needed,
     )
 
 
@@ -121,153 +145,57 @@ def own_code(claim: Claim, records: Records) -> Outcome:
 
 
 def generalises_less(claim: Claim, records: Records) -> Outcome:
-    """Cannot it generalise: is the big network worse on the test images than the small one?
+    """Overfits: has the big network the larger gap, and is it worse on the test images?
 
-    An order claim, big less small, claimed below zero. Beside it stand their gaps between training
-    and test accuracy, and how both do with wrong labels and with fewer images (`others`).
+    Two halves, big less small: the gap between training and test accuracy, claimed above zero, and
+    the test accuracy, claimed below. Both hold: reproduced. The second fails: contradicted, since
+    that is what is said of new data, whatever the gap. Anything else is open. Beside it stand the
+    big network's accuracy in epoch `epoch`, at its best and at its end, and how both networks do
+    with wrong labels and with fewer images (`others`).
     """
     big, small = claim.evidence.arm, claim.evidence.rival()
-    seeds, (per_seed, per_image) = _compared(records, big, small)
-    if len(seeds) < FEWEST_SEEDS:
-        return _few(len(seeds))
-    (found,) = decide_table([judge_order(per_seed, per_image)], [-1])
-    one = found.evidence
-    gaps = " and ".join(
-        f"{arm} {number(float(records.metric(arm, 'gap').mean()), 4)}" for arm in (big, small)
-    )
+    seeds, (per_seed, per_image) = compared(records, big, small)
+    failed = not_comparable(records, (big, small), seeds)
+    if failed is not None:
+        return failed
+    (worse,) = decide_table([judge_order(per_seed, per_image)], [-1])
+    one = worse.evidence
+    gaps = [of_seeds(records, arm, "gap", seeds) for arm in (big, small)]
+    # The training images are the ones that are asked about; chance is in the test images only.
+    (wider,) = decide_table([order_test(gaps[0] - gaps[1], one.sd_images, one.m)], [1])
+    verdict = "inconclusive"
+    if worse.verdict == "contradicted":
+        verdict = "contradicted"
+    elif worse.verdict == wider.verdict == "reproduced":
+        verdict = "reproduced"
     return Outcome(
-        found.verdict,
+        verdict,
         one.mean,
         one.low,
         one.high,
         one.n,
-        f"test accuracy of {big} less {small}: {one.mean:+.4f} [{one.low:+.4f}, {one.high:+.4f}], "
-        f"p = {one.p:.2g} over {one.n} seeds and {one.m} images{_open(found.subreason, one.n)}; "
-        f"gap of training and test accuracy: {gaps}{_beside(claim.evidence.others, records)}",
-        seeds_needed=found.seeds_needed,
+        f"that its gap is larger {HALF[wider.verdict]}, that it is worse on new data "
+        f"{HALF[worse.verdict]}{_although(wider, worse)}; gap of {big} less {small}: "
+        f"{told(wider.evidence)}{lacks(wider)}; test accuracy of {big} less {small}: {told(one)} "
+        f"over {one.n} seeds and {one.m} images{lacks(worse)}"
+        f"{_on_the_way(records, big, int(claim.evidence.threshold('epoch')))}"
+        f"{_beside(claim.evidence.others, records)}",
+        seeds_needed=_needed((wider, worse)) if verdict == "inconclusive" else None,
     )
 
 
-def prevents_overfitting(claim: Claim, records: Records) -> Outcome:
-    """Dropout "prevents overfitting": a smaller gap, and no test accuracy lost for it.
-
-    The gap of training and test accuracy must be smaller with dropout (an order claim), and the
-    test accuracy not lower by more than `slack`: the 90% interval of dropout less none lies above
-    −slack. A network that learns nothing has no gap; it fails by its accuracy, whose interval then
-    lies below −slack. Beside it stand the right cells of the dropout grid (`others`), the one with
-    the highest test accuracy.
-    """
-    with_, without = claim.evidence.arm, claim.evidence.rival()
-    slack = float(claim.evidence.threshold("slack"))
-    seeds, (per_seed, per_image) = _compared(records, with_, without)
-    if len(seeds) < FEWEST_SEEDS:
-        return _few(len(seeds))
-    gaps = {arm: _of_seeds(records, arm, "gap", seeds) for arm in (with_, without)}
-    accuracy = judge_order(per_seed, per_image)
-    # The training images are the ones that are asked about; chance is in the test images only.
-    gap = order_test(gaps[without] - gaps[with_], accuracy.sd_images, accuracy.m)
-    (smaller,) = decide_table([gap], [1])
-    kept = accuracy.low >= -slack
-    worse = accuracy.high < -slack
-    verdict = "inconclusive"
-    if accuracy.n >= FEWEST_SEEDS_ORDER:
-        if smaller.verdict == "contradicted" or worse:
-            verdict = "contradicted"
-        elif smaller.verdict == "reproduced" and kept:
-            verdict = "reproduced"
-    cells = [
-        (float(records.metric(arm, "test_accuracy").mean()), arm) for arm in claim.evidence.others
-    ]
-    best = ""
-    if cells:
-        test, arm = max(cells)
-        best = (
-            f"; the best of {len(cells)} cells of the grid is {arm}: test accuracy {test:.4f}, gap "
-            f"{float(records.metric(arm, 'gap').mean()):+.4f}"
-        )
-    needed = FEWEST_SEEDS_ORDER if accuracy.n < FEWEST_SEEDS_ORDER else smaller.seeds_needed
-    return Outcome(
-        verdict,
-        accuracy.mean,
-        accuracy.low,
-        accuracy.high,
-        accuracy.n,
-        f"gap of {without} less {with_}: {gap.mean:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}], "
-        f"p = {gap.p:.2g}; test accuracy of {with_} less {without}: {accuracy.mean:+.4f} "
-        f"[{accuracy.low:+.4f}, {accuracy.high:+.4f}], at most {slack:g} may be lost; over "
-        f"{accuracy.n} seeds{_open('seeds' if needed == FEWEST_SEEDS_ORDER else '', accuracy.n)}"
-        f"{best}",
-        seeds_needed=needed if verdict == "inconclusive" else None,
-    )
+def _although(wider: OrderJudgement, worse: OrderJudgement) -> str:
+    """What "overfits" still means of a network that has the larger gap and is not worse."""
+    if (wider.verdict, worse.verdict) != ("reproduced", "contradicted"):
+        return ""
+    does = "no different in a way that matters" if worse.subreason else "better"
+    return f"; it overfits in the sense of a larger gap, yet does {does} on new data"
 
 
-def dropout_faults(claim: Claim, records: Records) -> Outcome:
-    """A printed accuracy of the network with dropout, and which fault gives it where it is not.
-
-    Two faults are tried. `always_on`: the masks stay on at test, the same networks' masked
-    accuracy. `unscaled`: nothing makes up for the units that are left out, in training or at test;
-    another training, that of the arms in `others`. Only an arm whose config differs in the scaling
-    alone can explain the print; what the others give stands beside.
-    """
-    outcome = judge_number(claim, records)
-    arm, metric, printed = claim.evidence.arm, metric_of(claim), parse_printed(claim.printed)
-    classes = records.metric(arm, "predicted_classes")
-    told = [f"{classes.mean():.1f} of 10 classes are predicted on average"]
-    tried = [("always_on", "masks on at test", arm, f"masked_{metric}", True)]
-    for other in claim.evidence.others:
-        changed = _changed(records, arm, other)
-        single = changed == {"scaling"}
-        also = "" if single else f" (but other {', '.join(sorted(changed - {'scaling'}))})"
-        tried.append(("unscaled", f"{other}, unscaled at test{also}", other, metric, single))
-    fault = None
-    right = runs_of(claim, records)
-    for name, what, where, of, single in tried:
-        runs = claim.scale * records.metric(where, of)
-        gives = single and _gives(printed, right, runs)
-        fault = fault or (name if gives else None)
-        mean = number(float(runs.mean()), printed.decimals) if len(runs) else "nothing"
-        told.append(f"{what} gives {mean}{', which explains the print' if gives else ''}")
-    faults = len({name for name, *_ in tried})
-    reason = f"{outcome.reason}; {'; '.join(told)} ({faults} faults tried)"
-    if outcome.verdict == "contradicted" and fault is not None:
-        return replace(outcome, verdict="explained", fault=fault, reason=reason)
-    return replace(outcome, reason=reason)
-
-
-def _gives(printed: Printed, right: np.ndarray, faulty: np.ndarray) -> bool:
-    """Whether the printed number is a plausible run with the fault, and none without it."""
-    if min(len(right), len(faulty)) < FEWEST_SEEDS or np.isnan([*right, *faulty]).any():
-        return False
-    return explained(printed.value, right, faulty, printed.decimals).explained
-
-
-def _changed(records: Records, arm: str, other: str) -> set[str]:
-    """The keys of config in which two arms differ."""
-    one, two = (records.of(name)[0]["config"] for name in (arm, other))
-    return {key for key in one.keys() | two.keys() if one.get(key) != two.get(key)}
-
-
-def _compared(records: Records, first: str, second: str) -> tuple[list[int], Pair]:
-    """The shared seeds, and test accuracy of `first` less `second` per seed and per image."""
-    others = {trial["seed"] for trial in records.of(second)}
-    seeds = [trial["seed"] for trial in records.of(first) if trial["seed"] in others]
-    if not seeds:
-        return [], (np.empty(0), np.empty(0))
-    differences = np.array(
-        [
-            records.array(first, seed, "correct").astype(float)
-            - records.array(second, seed, "correct").astype(float)
-            for seed in seeds
-        ]
-    )
-    return seeds, (differences.mean(axis=1), differences.mean(axis=0))
-
-
-def _of_seeds(records: Records, arm: str, metric: str, seeds: Sequence[int]) -> np.ndarray:
-    """(seeds,) values of a metric for some seeds of an arm, in their order."""
-    values = zip(records.of(arm), records.metric(arm, metric), strict=True)
-    found = {trial["seed"]: float(value) for trial, value in values}
-    return np.array([found[seed] for seed in seeds])
+def _needed(halves: Sequence[OrderJudgement]) -> int | None:
+    """Seeds that would decide all halves that are open; None where some number of them cannot."""
+    needed = [half.seeds_needed for half in halves if half.verdict == "inconclusive"]
+    return max((n for n in needed if n), default=None) if all(needed) else None
 
 
 def _hidden(claim: Claim, name: str) -> list[int]:
@@ -279,24 +207,44 @@ def _change(text: str) -> tuple[int, int]:
     return int(old), int(new)
 
 
-def _few(n: int) -> Outcome:
-    return Outcome("inconclusive", None, n=n, reason=f"seeds: {n} shared, at least {FEWEST_SEEDS}")
+def _on_the_way(records: Records, arm: str, early: int) -> str:
+    """Test accuracies of an arm in an early epoch, in its best one and in its last one, in words.
 
-
-def _open(subreason: str, n: int) -> str:
-    """What an order claim lacks."""
-    if subreason == "seeds":
-        return f" (seeds: {n}, at least {FEWEST_SEEDS_ORDER} are needed)"
-    return f" ({subreason})" if subreason else ""
+    The best is a maximum over the very images, so it flatters.
+    """
+    curve = records.curve(arm, "test_accuracy")
+    if curve.shape[1] < early or np.isnan(curve).any():
+        return ""
+    best = int(curve.mean(axis=0).argmax()) + 1
+    places = ((early, ""), (best, ", the highest of all epochs"), (curve.shape[1], ", the last"))
+    points = ", ".join(f"{accuracy_after(records, arm, at)}{what}" for at, what in places)
+    return f"; test accuracy of {arm}: {points}"
 
 
 def _beside(arms: Sequence[str], records: Records) -> str:
-    """Test accuracies and gaps of further arms, in words."""
+    """Test accuracies of further arms, in words, with what each can tell beside it.
+
+    With wrong labels that is how it does against the labels given and against the right ones: a
+    gap mixes the two. Otherwise it is the gap.
+    """
     if not arms:
         return ""
-    told = ", ".join(
-        f"{arm} {float(records.metric(arm, 'test_accuracy').mean()):.4f} "
-        f"({float(records.metric(arm, 'gap').mean()):+.4f})"
-        for arm in arms
-    )
-    return f"; test accuracy (gap) beside: {told}"
+
+    def mean(arm: str, metric: str, form: str = ".4f") -> str:
+        return format(float(records.metric(arm, metric).mean()), form)
+
+    lines = []
+    for arm in arms:
+        also = f"gap {mean(arm, 'gap', '+.4f')}"
+        if arm.startswith("noise/"):
+            also = (
+                f"training {mean(arm, 'train_accuracy')} against the labels given, "
+                f"{mean(arm, 'clean_train_accuracy')} against the right ones"
+            )
+        lines.append(f"{arm} {mean(arm, 'test_accuracy')} ({also}{_lost_too(records, arm)})")
+    return f"; test accuracy beside: {', '.join(lines)}"
+
+
+def _lost_too(records: Records, arm: str) -> str:
+    text = lost_text(records, arm)
+    return f"; {text}" if text else ""

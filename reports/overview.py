@@ -97,7 +97,9 @@ say(
 # ## How a claim is judged {#judging}
 #
 # Two questions are kept apart: is our mean close enough to the printed number to matter, and is
-# the printed number implausible as one run of the experiment? Everything was fixed before a run.
+# the printed number implausible as one run of the experiment? Margins and thresholds were fixed
+# before the runs; readings of garbled lines were reviewed after first results, and where that
+# changed a verdict it now says less.
 #
 # reproduced
 # :   The equivalence interval lies within the margin, or the claimed order or test holds. Absence

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from retrial.cli import cli
 from retrial.core.errors import RetrialError
 from retrial.core.records import Records
+from retrial.judging.choose import runners_up
 from retrial.judging.choose_mse import (
     DEEP,
     QUANTITIES,
@@ -17,7 +18,6 @@ from retrial.judging.choose_mse import (
     candidates,
     printed_epochs,
     ranked,
-    runners_up,
 )
 from retrial.judging.ledger import load_claims, of_family
 

@@ -2,6 +2,7 @@ import re
 
 import numpy as np
 import pytest
+from tiny_digits import tiny_digits
 
 from retrial.core.config import validated
 from retrial.core.errors import RetrialError
@@ -42,22 +43,8 @@ CURVES = {"running_loss", "running_accuracy", "test_loss", "test_accuracy"}
 
 
 def tiny():
-    """Ten classes of 4 × 4 images: one bright pixel each, on noise."""
-    rng = np.random.default_rng(3)
-
-    def part(size):
-        labels = (np.arange(size) % 10).astype(np.uint8)
-        images = rng.integers(0, 60, (size, 16), dtype=np.uint8)
-        images[np.arange(size), labels] = 255
-        return images.reshape(size, 4, 4), labels
-
-    train_images, train_labels = part(160)
-    test_images, test_labels = part(50)
     return {
-        "train_images": train_images,
-        "train_labels": train_labels,
-        "test_images": test_images,
-        "test_labels": test_labels,
+        **tiny_digits(160, 50),
         "train": np.arange(160, dtype=np.int32),
         "test": np.arange(50, dtype=np.int32),
     }

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from tiny_digits import tiny_digits
 
 from retrial.studies import scratch_grid
 from retrial.studies.scratch_grid import Budget, Draw, Protocol
@@ -17,22 +18,8 @@ WHOLE = Budget(seeds=2, epochs_at_most=None, train_at_most=None)
 
 
 def tiny():
-    """Ten classes of 4 × 4 images: one bright pixel each, on noise."""
-    rng = np.random.default_rng(3)
-
-    def part(size):
-        labels = (np.arange(size) % 10).astype(np.uint8)
-        images = rng.integers(0, 60, (size, 16), dtype=np.uint8)
-        images[np.arange(size), labels] = 255
-        return images.reshape(size, 4, 4), labels
-
-    train_images, train_labels = part(200)
-    test_images, test_labels = part(60)
     return {
-        "train_images": train_images,
-        "train_labels": train_labels,
-        "test_images": test_images,
-        "test_labels": test_labels,
+        **tiny_digits(200, 60),
         "train": np.arange(200, dtype=np.int32),
         "validation": np.arange(30, 60, dtype=np.int32),
         "test": np.arange(30, dtype=np.int32),

@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from retrial.core.records import Records
-from retrial.judging import choose_mse
+from retrial.judging import choose, choose_mse
 from retrial.judging.curves import spans
 from retrial.report import figures as fig
 from retrial.report.numbers import (
@@ -152,7 +152,7 @@ def reading_line(title, reading):
 
 
 if readings:
-    best, others = readings[0], choose_mse.runners_up(readings)
+    best, others = readings[0], choose.runners_up(readings)
     lines = [reading_line("best", best)]
     lines += [reading_line(f"other {titles[name]}", other) for name, other in others.items()]
     small = [search.of(arm)[0]["config"] for arm in tried if arm.startswith(choose_mse.SMALL)]

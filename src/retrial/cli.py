@@ -236,7 +236,7 @@ def choose(records: Path | None, family: str) -> None:
     from retrial.judging.ledger import load_claims, of_family
     from retrial.judging.verdicts import RESULTS, SEARCHES
 
-    # Each has readings(claims, records), the best first, and runners_up(readings).
+    # Each has readings(claims, records), the best first.
     choosers: dict[str, Any] = {"scratch_grid": chooser_of_table, "mse_mlp": chooser_of_logs}
     if family not in choosers or family not in SEARCHES:
         known = ", ".join(sorted(choosers.keys() & SEARCHES.keys()))
@@ -247,7 +247,7 @@ def choose(records: Path | None, family: str) -> None:
     if not choices:
         raise RetrialError(f"{folder}: no candidate, the search runs in the paper profile only")
     click.echo(f"best{'':20} {choices[0]}")
-    for name, other in choosers[family].runners_up(choices).items():
+    for name, other in chooser_of_table.runners_up(choices).items():
         click.echo(f"best of another {name:13}: {other}")
 
 

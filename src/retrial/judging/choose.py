@@ -10,7 +10,7 @@ the reading away from all the others.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,6 @@ Array = NDArray[Any]
 # same cells are left to be judged.
 QUANTITIES = ("validation_loss", "validation_accuracy")
 CLASSES = 10
-PARAMETERS = ("random", "normal", "learning_rate", "epochs")
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,8 @@ class Choice:
     and quantities of the absolute difference in log-odds or logarithm, so 0.1 means that odds and
     losses are 10% off on average.
     """
+
+    PARAMETERS: ClassVar = ("random", "normal", "learning_rate", "epochs")
 
     random: tuple[str, float]
     normal: float
@@ -161,16 +162,16 @@ def other_reading(claim: Claim, records: Records, margin: float) -> str | None:
     return told
 
 
-def runners_up(choices: Sequence[Choice]) -> dict[str, Choice | None]:
-    """For each parameter, the best reading that differs from the best one in that parameter.
+def runners_up(choices: Sequence[Any]) -> dict[str, Any]:
+    """For each of the readings' PARAMETERS, the best that differs from the best one in it.
 
-    A score close to the best one's says that the table does not pin the parameter; None, that
+    A score close to the best one's says that the print does not pin the parameter; None, that
     the search had no other value of it.
     """
     best = choices[0]
     return {
         name: next((c for c in choices if getattr(c, name) != getattr(best, name)), None)
-        for name in PARAMETERS
+        for name in best.PARAMETERS
     }
 
 

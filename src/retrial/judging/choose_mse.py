@@ -8,6 +8,7 @@ ones, since the report states that of the deep ones. All other printed epochs ar
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,7 +20,6 @@ from retrial.judging.ledger import Claim
 
 QUANTITIES = ("running_loss", "running_accuracy")
 SMALL, DEEP = ("sigmoid", "relu"), ("deep", "dropout")
-PARAMETERS = ("initialiser", "inputs", "learning_rate")
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class Choice:
     the mean over quantities and epochs of the absolute difference in log-odds or logarithm: 0.1
     means that odds and losses are 10% off on average.
     """
+
+    PARAMETERS: ClassVar = ("initialiser", "inputs", "learning_rate")
 
     initialiser: str
     inputs: str
@@ -127,19 +129,6 @@ def ranked(
 def readings(claims: Sequence[Claim], records: Records) -> list[Choice]:
     """All readings of the logs in `claims` that a search's records allow, the best first."""
     return ranked(candidates(records), printed_epochs(claims))
-
-
-def runners_up(choices: Sequence[Choice]) -> dict[str, Choice | None]:
-    """For each parameter, the best reading that differs from the best one in that parameter.
-
-    A score close to the best one's says that the logs do not pin the parameter; None, that the
-    search had no other value of it.
-    """
-    best = choices[0]
-    return {
-        name: next((c for c in choices if getattr(c, name) != getattr(best, name)), None)
-        for name in PARAMETERS
-    }
 
 
 def _distance(candidate: Candidate, printed: Mapping[str, Sequence[float]]) -> float:

@@ -18,7 +18,13 @@ from pathlib import Path
 import numpy as np
 
 from retrial.core.records import Records
-from retrial.judging.judge_trial import LEVEL, SHIFTS, leave_one_seed_out
+from retrial.judging.judge_trial import (
+    CURVE_LEVEL,
+    LEVEL,
+    SHIFTS,
+    leave_one_curve_out,
+    leave_one_seed_out,
+)
 from retrial.judging.verdicts import headline
 from retrial.report import figures as fig
 from retrial.report.numbers import counted
@@ -130,45 +136,75 @@ say(
 #
 # ## The judge on trial {#judge-on-trial}
 
+
 # %%
-arms, margins, places = [], [], []
-for row in heads:
-    evidence = row["evidence"]
-    if row["kind"] != "value" or row["margin"] is None or evidence["metric"] is None:
-        continue
-    scale = 100 if row["unit"] == "percent" else 1
-    records = Records.load(Path(results) / row["family"])
-    runs = scale * records.metric(evidence["arm"], evidence["metric"])
-    if len(runs) > FEWEST_SEEDS and np.isfinite(runs).all():
-        arms.append(runs)
-        margins.append(row["margin"])
-        places.append(len(str(row["printed"]).partition(".")[2]))
-say(
-    "The rule for values is itself put to the test on the runs behind these verdicts. Each run in "
-    "turn is posed as if it had been printed and judged by the others: contradicting it is an "
-    "error, which the rule allows itself at a level of "
-    f"{counted(f'{LEVEL:.0%}', 'level of the prediction interval')}. Then runs are moved by "
-    "multiples of the margin, and should be contradicted."
-)
-if arms:
+def tried(judge, what, of_runs, of_margins, decimals):
+    """A line for each shift; `stated` stays empty where normal runs state nothing."""
     lines = []
     for shift in (0.0, *SHIFTS):
-        tried = leave_one_seed_out(arms, margins, max(places), shift)
-        what = f"{len(arms)} claims of kind value, {tried.posed} posed runs"
-        ends = ", ".join(f"{end:.3f}" for end in (tried.interval.low, tried.interval.high))
+        found = judge(of_runs, of_margins, decimals, shift)
+        source = f"{len(of_runs)} {what}, {found.posed} posed runs"
+        ends = ", ".join(f"{end:.3f}" for end in (found.interval.low, found.interval.high))
+        normal = "rate of normal runs with the same spread"
         lines.append(
             [
                 counted(f"{shift:g}", "shift in margins"),
-                counted(tried.posed, what),
-                counted(tried.contradicted, what),
-                counted(f"{tried.rate:.3f} [{ends}]", f"{what}; Wilson interval"),
-                counted(f"{tried.stated:.3f}", "rate of normal runs with the same spread"),
+                counted(found.posed, source),
+                counted(found.contradicted, source),
+                counted(f"{found.rate:.3f} [{ends}]", f"{source}; Wilson interval"),
+                counted(f"{found.stated:.3f}", normal) if np.isfinite(found.stated) else "–",
             ]
         )
     head = ["Moved by, margins", "Posed", "Contradicted", "Rate and interval", "Stated rate"]
-    say(small_table(head, lines, "How often the judge contradicts a run of the experiment itself."))
-else:
-    say("This profile has too few seeds for it.")
+    return small_table(head, lines, f"How often the judge contradicts a run of its own: {what}.")
+
+
+def decimals_of(row):
+    return len(str(row["printed"]).partition(".")[2])
+
+
+def scale_of(row):
+    return 100 if row["unit"] == "percent" else 1
+
+
+numbers, curves = [], {}
+for row in rows:
+    evidence = row["evidence"]
+    if row["margin"] is None or evidence["metric"] is None:
+        continue
+    if row["kind"] == "value":
+        records = Records.load(Path(results) / row["family"])
+        runs = scale_of(row) * records.metric(evidence["arm"], evidence["metric"])
+        if len(runs) > FEWEST_SEEDS and np.isfinite(runs).all():
+            numbers.append((runs, row["margin"], decimals_of(row)))
+    elif row["kind"] == "curve" and not row["fitted"]:
+        key = row["family"], evidence["arm"], evidence["metric"]
+        curves.setdefault(key, []).append(row)
+posed_curves = []
+for (family, arm, metric), epochs in curves.items():
+    runs = scale_of(epochs[0]) * Records.load(Path(results) / family).curve(arm, metric)
+    last = max(row["epoch"] for row in epochs)
+    if len(runs) > FEWEST_SEEDS and runs.shape[1] >= last:
+        of_epochs = runs[:, [row["epoch"] - 1 for row in epochs]]
+        if np.isfinite(of_epochs).all():
+            posed_curves.append((of_epochs, [r["margin"] for r in epochs], decimals_of(epochs[0])))
+say(
+    "The rules for values and for curves are themselves put to the test on the runs behind these "
+    "verdicts. Each run in turn is posed as if it had been printed and judged by the others: "
+    "contradicting it is an error, which the rules allow themselves at a level of "
+    f"{counted(f'{LEVEL:.0%}', 'level of the prediction interval of a value')} for a value and of "
+    f"{counted(f'{CURVE_LEVEL:.1%}', 'level of the limit of a curve')} for a curve. Then runs are "
+    "moved by multiples of the margin, and should be contradicted."
+)
+for judge, what, posed in (
+    (leave_one_seed_out, "printed values", numbers),
+    (leave_one_curve_out, "printed curves", posed_curves),
+):
+    if posed:
+        of_runs, of_margins, places = zip(*posed, strict=True)
+        say(tried(judge, what, of_runs, of_margins, max(places)))
+    else:
+        say(f"For {what}, this profile has too few seeds.")
 
 # %% [markdown]
 # ## All claims {#verdicts}

@@ -333,7 +333,7 @@ def test_of_two_faults_that_give_the_print_the_nearer_one_is_named(
 ) -> None:
     found = dropout(tmp_path, 0.97, masked, unscaled)
     assert (found.verdict, found.fault) == ("explained", nearest)
-    assert f"always_on and unscaled give the print, {nearest} has the mean nearest" in found.reason
+    assert f"unscaled and always_on give the print, {nearest} has the mean nearest" in found.reason
 
 
 def test_beside_a_fault_stands_how_far_its_training_is_from_the_printed_log(

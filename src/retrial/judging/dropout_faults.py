@@ -7,10 +7,9 @@ with it, and a detector that users can call on their own code: on any function
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-
-from retrial.nets.dropout import Scaling
 
 DropoutFunction = Callable[[np.ndarray, bool], np.ndarray]
 
@@ -33,7 +32,7 @@ class DropoutFault:
     summary: str
     right: str
     faulty: str
-    scaling: Scaling
+    scaling: Literal["inverted", "unscaled"]
     masked: bool
     detect: Callable[[DropoutFunction], bool]
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from retrial.core.records import Records
+from retrial.judging.dropout_faults import DROPOUT_FAULTS
 from retrial.judging.ledger import Claim
 from retrial.judging.outcome import Outcome, number
 from retrial.judging.rules import judge_number, metric_of, runs_of
@@ -142,12 +143,17 @@ def dropout_faults(claim: Claim, records: Records) -> Outcome:
     contradicted = outcome.verdict == "contradicted"
     classes = records.metric(arm, "predicted_classes")
     lines = [f"{classes.mean():.1f} of 10 classes are predicted on average"]
-    tried = [("always_on", "masks on at test", arm, f"masked_{metric}", True)]
-    for other in claim.evidence.others:
-        changed = _changed(records, arm, other)
-        single = changed == {"scaling"}
-        also = "" if single else f" (but other {', '.join(sorted(changed - {'scaling'}))})"
-        tried.append(("unscaled", f"{other}, unscaled at test{also}", other, metric, single))
+    tried = []
+    for fault in DROPOUT_FAULTS.values():
+        if fault.masked:
+            tried.append((fault.name, "masks on at test", arm, f"masked_{metric}", True))
+            continue
+        for other in claim.evidence.others:
+            changed = _changed(records, arm, other)
+            single = changed == {"scaling"}
+            also = "" if single else f" (but other {', '.join(sorted(changed - {'scaling'}))})"
+            what = f"{other}, {fault.scaling} at test{also}"
+            tried.append((fault.name, what, other, metric, single))
     giving: list[tuple[float, str]] = []
     for name, what, where, of, single in tried:
         runs = claim.scale * records.metric(where, of)
@@ -167,15 +173,16 @@ def dropout_faults(claim: Claim, records: Records) -> Outcome:
         own = " (the right network's own)" if where == arm else ""
         off = _off_the_log(claim, records, where)
         lines.append(line + (f"; its training{own} is {off}" if off else ""))
-    faults = list(dict.fromkeys(name for name, *_ in tried))
     explaining = list(dict.fromkeys(name for _, name in giving))
-    fault = min(giving)[1] if giving else None
+    nearest = min(giving)[1] if giving else None
     several = ""
     if len(explaining) > 1:
-        several = f"; {' and '.join(explaining)} give the print, {fault} has the mean nearest to it"
-    reason = f"{outcome.reason}; {'; '.join(lines)} ({len(faults)} faults tried{several})"
-    if fault is not None:
-        return replace(outcome, verdict="explained", fault=fault, reason=reason)
+        several = (
+            f"; {' and '.join(explaining)} give the print, {nearest} has the mean nearest to it"
+        )
+    reason = f"{outcome.reason}; {'; '.join(lines)} ({len(DROPOUT_FAULTS)} faults tried{several})"
+    if nearest is not None:
+        return replace(outcome, verdict="explained", fault=nearest, reason=reason)
     return replace(outcome, reason=reason)
 
 

@@ -15,6 +15,7 @@ from retrial.core.errors import RetrialError
 from retrial.core.records import Records
 from retrial.judging.verdicts import headline
 from retrial.report import figures, numbers, show, tables
+from retrial.report.render import section
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted([*(ROOT / "reports").glob("*.py"), *(ROOT / "reports").glob("*/*.py")])
@@ -91,6 +92,17 @@ def test_unknown_parameter_is_an_error(tmp_path: Path) -> None:
 def test_a_users_mistake_in_a_notebook_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(RetrialError, match=r"overview\.py: .*lost\.json: no such file"):
         synthetic.render_toys(tmp_path, families=["lost"])
+
+
+def test_notebooks_of_two_families_may_have_one_name(tmp_path: Path) -> None:
+    text = '# %% tags=["parameters"]\nprofile = ""\n\n# %%\nprint("from", profile)\n'
+    for family in ("one", "other"):
+        (tmp_path / family).mkdir()
+        (tmp_path / family / "figures.py").write_text(text, encoding="utf-8")
+        made = section(tmp_path / family / "figures.py", {"profile": family}, tmp_path)
+        assert f"from {family}" in made
+    # They run at the same time: neither may write where the other reads.
+    assert len(list(tmp_path.glob("*.executed.ipynb"))) == 2
 
 
 def test_number_carries_its_provenance(records: Records) -> None:

@@ -76,7 +76,9 @@ def render(
 
 def section(notebook: Path, parameters: Mapping[str, Any], folder: Path) -> str:
     """A notebook's Markdown after its execution in `folder`, where its figures are left."""
-    plain, executed = (folder / f"{notebook.stem}{end}.ipynb" for end in ("", ".executed"))
+    # Notebooks of two families may have one name, and run at the same time.
+    name = f"{notebook.parent.name}-{notebook.stem}"
+    plain, executed = (folder / f"{name}{end}.ipynb" for end in ("", ".executed"))
     content = jupytext.read(notebook)
     content.metadata["kernelspec"] = KERNEL
     nbformat.write(content, plain)

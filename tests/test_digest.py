@@ -1,6 +1,10 @@
+import hashlib
 from pathlib import Path
 
-from retrial.running.digest import code_digest, imported_modules, syntax_digest
+import pytest
+
+from retrial.core.errors import RetrialError
+from retrial.running.digest import code_digest, data_hashes, imported_modules, syntax_digest
 
 
 def digest(tmp_path: Path, text: str) -> str:
@@ -32,3 +36,21 @@ def test_the_closure_holds_parents_and_what_they_import() -> None:
 
 def test_studies_do_not_depend_on_one_another() -> None:
     assert code_digest("retrial.studies.scratch_grid") != code_digest("retrial.studies.kernels")
+
+
+def test_arrays_of_folders_and_files_of_tensors_are_hashed(tmp_path: Path) -> None:
+    split, features = tmp_path / "split", tmp_path / "features"
+    for folder in (split, features):
+        folder.mkdir()
+        for name in ("train.npy", "counts.csv", "weights.safetensors", "records.json"):
+            (folder / name).write_text(name)
+    found = data_hashes([split, features / "weights.safetensors"])
+    names = ["split/counts.csv", "split/train.npy", "features/weights.safetensors"]
+    assert list(found) == names
+    for name in names:
+        assert found[name] == hashlib.sha256(Path(name).name.encode()).hexdigest()
+
+
+def test_missing_tensors_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(RetrialError, match=r"weights.safetensors: no such file, run `dvc repro`"):
+        data_hashes([tmp_path / "features/weights.safetensors"])

@@ -10,6 +10,7 @@ import pytest
 import toy_study
 from distributed import LocalCluster
 from processes import alive, wait_for
+from safetensors.numpy import save_file
 
 import retrial
 from retrial.core import records
@@ -19,7 +20,7 @@ from retrial.core.records import Finished
 from retrial.core.trial import Trial
 from retrial.running import sweep as sweeping
 from retrial.running.store import Store
-from retrial.running.sweep import sweep
+from retrial.running.sweep import load_arrays, sweep
 
 AROUND = {"code": "0", "data": {}, "lock": "0", "pins": {}}
 TWO = Compute(backend="local", address=None, workers=2)
@@ -52,6 +53,44 @@ def test_bytes_do_not_depend_on_workers_grouping_or_replay(
     run(trials[3:], data, tmp_path / "s3", ONE)
     mixed = written(run(trials, data, tmp_path / "s3", TWO), tmp_path / "r3")
     assert two == one == mixed
+
+
+def test_tensors_of_an_earlier_study_are_data(data: list[Path], tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    weights = np.linspace(0, 1, 100, dtype=np.float32)
+    save_file({"weights": weights, "relu:0:weight_0": weights.reshape(4, 25)}, path)
+    trials = toy_study.trials(2)
+    from_folder = written(run(trials, data, tmp_path / "s1", ONE), tmp_path / "r1")
+    assert written(run(trials, [path], tmp_path / "s2", ONE), tmp_path / "r2") == from_folder
+    found = load_arrays((str(data[0]), str(path)))["relu:0:weight_0"]
+    assert (found.dtype, found.shape) == (np.float32, (4, 25))
+    # A worker's trials share what was read once.
+    with pytest.raises(ValueError, match="read-only"):
+        found[0, 0] = 1
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "no such file, run `dvc repro` first"),
+        (b"", "damaged, run `dvc checkout`"),
+        (b"not tensors, but long enough to begin as if", "damaged, run `dvc checkout`"),
+        ("cut", "damaged, run `dvc checkout`"),
+    ],
+)
+def test_tensors_that_are_missing_or_damaged_are_one_line(
+    content: bytes | str | None, told: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "weights.safetensors"
+    if content == "cut":
+        save_file({"weights": np.ones(9)}, path)
+        path.write_bytes(path.read_bytes()[:-1])
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    with pytest.raises(RetrialError) as caught:
+        run(toy_study.trials(3), [path], tmp_path / "s", ONE)
+    assert str(caught.value) == f"{path}: {told}"
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_finished_trial_is_not_run_again(data: list[Path], tmp_path: Path) -> None:

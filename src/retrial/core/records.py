@@ -186,18 +186,26 @@ class Records:
     def curve(self, arm: str, name: str) -> np.ndarray:
         """(seeds, epochs) float64 values of a curve, padded with nan."""
         seeds = [trial["seed"] for trial in self.of(arm)]
+        columns, table = self._curves
+        if name not in columns:
+            raise RetrialError(f"{self.folder / CURVES}: no column {name!r}")
         rows: dict[int, list[float]] = {seed: [] for seed in seeds}
-        with (self.folder / CURVES).open(newline="", encoding="utf-8") as stream:
-            reader = csv.DictReader(stream)
-            if name not in (reader.fieldnames or []):
-                raise RetrialError(f"{self.folder / CURVES}: no column {name!r}")
-            for row in reader:
-                if row["arm"] == arm:
-                    rows[int(row["seed"])].append(float(row[name]) if row[name] else np.nan)
+        for row in table.get(arm, ()):
+            rows[int(row["seed"])].append(float(row[name]) if row[name] else np.nan)
         padded = np.full((len(seeds), max((len(row) for row in rows.values()), default=0)), np.nan)
         for line, seed in zip(padded, seeds, strict=True):
             line[: len(rows[seed])] = rows[seed]
         return padded
+
+    @cached_property
+    def _curves(self) -> tuple[Sequence[str], dict[str, list[dict[str, str]]]]:
+        """The columns of curves.csv, and its rows by arm."""
+        table: dict[str, list[dict[str, str]]] = {}
+        with (self.folder / CURVES).open(newline="", encoding="utf-8") as stream:
+            reader = csv.DictReader(stream)
+            for row in reader:
+                table.setdefault(row["arm"], []).append(row)
+            return reader.fieldnames or (), table
 
     @cached_property
     def _arrays(self) -> Any:

@@ -10,10 +10,13 @@ from typing import Any
 import grimp
 
 import retrial
+from retrial.core.errors import RetrialError
 from retrial.core.records import canonical
 from retrial.core.trial import Trial
 
 LOCK = Path("requirements.lock")
+# What a file with the weights of an earlier study ends in.
+TENSORS = ".safetensors"
 PACKAGE = Path(retrial.__file__).parent
 
 
@@ -23,14 +26,26 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def data_hashes(folders: Iterable[Path]) -> dict[str, str]:
-    """SHA-256 of every array and table below `folders`, by `folder name/file name`."""
+def data_hashes(places: Iterable[Path]) -> dict[str, str]:
+    """SHA-256 of every array and table of `places`, by `folder name/file name`.
+
+    A place is a folder, of which arrays and tables count, or a file that an earlier study left.
+    Raises RetrialError when such a file is not there.
+    """
     return {
-        f"{folder.name}/{path.name}": file_sha256(path)
-        for folder in folders
-        for path in sorted(folder.iterdir())
-        if path.suffix in {".npy", ".csv"}
+        f"{path.parent.name}/{path.name}": file_sha256(path)
+        for place in places
+        for path in data_files(place)
     }
+
+
+def data_files(place: Path) -> list[Path]:
+    """The files of a folder that are data, by name; or the file `place` itself."""
+    if place.suffix == TENSORS:
+        if not place.is_file():
+            raise RetrialError(f"{place}: no such file, run `dvc repro` first")
+        return [place]
+    return [path for path in sorted(place.iterdir()) if path.suffix in {".npy", ".csv"}]
 
 
 @cache

@@ -27,9 +27,10 @@ TIMINGS = "timings.json"
 
 @reported
 def run_study(study: ModuleType, data: Sequence[str], results: str) -> None:
-    """Run the study module `study` on the arrays below `data`; leave its records in `results`.
+    """Run the study module `study` on the arrays of `data`; leave its records in `results`.
 
-    Protocol: the study's section of params.yaml. Budget: its section of the chosen profile.
+    `data` are folders, and files `*.safetensors` that earlier studies left. Protocol: the study's
+    section of params.yaml. Budget: its section of the chosen profile.
     """
     # DVC that is killed alone would leave its stage at work, beside the next run.
     if "DVC_STAGE" in os.environ:
@@ -41,12 +42,12 @@ def run_study(study: ModuleType, data: Sequence[str], results: str) -> None:
     protocol = section(PARAMS, name, study.Protocol)
     budget = section(profile_path(profile), name, study.Budget)
     compute = section(PARAMS, "compute", Compute)
-    folders = [Path(folder) for folder in data]
-    around = surroundings(study.__name__, data_hashes(folders))
+    places = [Path(place) for place in data]
+    around = surroundings(study.__name__, data_hashes(places))
     trials = study.trials(protocol, budget)
     print(f"{name}: profile {profile}, {len(trials)} trials", flush=True)
     finished, seconds = sweep(
-        study.__name__, trials, folders, around, compute, Store.default(), observer(name, around)
+        study.__name__, trials, places, around, compute, Store.default(), observer(name, around)
     )
     provenance = {
         **around,

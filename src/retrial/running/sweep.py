@@ -22,14 +22,16 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from numpy._core._multiarray_umath import __cpu_features__
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
 from threadpoolctl import threadpool_info
 
 import retrial
 from retrial.core.config import Compute
 from retrial.core.errors import RetrialError
-from retrial.core.records import Finished
+from retrial.core.records import Finished, damaged
 from retrial.core.trial import Result, Trial
-from retrial.running.digest import fingerprint
+from retrial.running.digest import TENSORS, fingerprint
 from retrial.running.store import Store
 
 # What `execute` takes.
@@ -54,22 +56,43 @@ class Answer(NamedTuple):
 
 
 @cache
-def load_arrays(folders: tuple[str, ...]) -> Mapping[str, np.ndarray]:
-    """The `.npy` files of some folders by file stem, mapped into memory read-only."""
-    return {
-        path.stem: np.load(path, mmap_mode="r", allow_pickle=False)
-        for folder in folders
-        for path in sorted(Path(folder).glob("*.npy"))
-    }
+def load_arrays(places: tuple[str, ...]) -> Mapping[str, np.ndarray]:
+    """The arrays of a study's data, read-only.
+
+    A place is a folder, whose `.npy` files are mapped into memory by file stem, or a file
+    `*.safetensors`, whose tensors are read by their keys. Raises RetrialError for such a file
+    that is missing or damaged.
+    """
+    found: dict[str, np.ndarray] = {}
+    for place in map(Path, places):
+        if place.suffix == TENSORS:
+            found |= load_tensors(place)
+        else:
+            for path in sorted(place.glob("*.npy")):
+                found[path.stem] = np.load(path, mmap_mode="r", allow_pickle=False)
+    return found
 
 
-def execute(index: int, study: str, trial: Trial, folders: tuple[str, ...]) -> Answer:
+def load_tensors(path: Path) -> dict[str, np.ndarray]:
+    """The tensors of a file by key, read-only; RetrialError when it is missing or damaged."""
+    try:
+        tensors: dict[str, np.ndarray] = load_file(path)
+    except FileNotFoundError:
+        raise RetrialError(f"{path}: no such file, run `dvc repro` first") from None
+    except SafetensorError:
+        raise damaged(path) from None
+    for tensor in tensors.values():
+        tensor.flags.writeable = False
+    return tensors
+
+
+def execute(index: int, study: str, trial: Trial, places: tuple[str, ...]) -> Answer:
     """Run one trial in a worker process; never raises."""
     if unfit := without_pins():
         return Answer(index, None, unfit=unfit)
     start = time.perf_counter()
     try:
-        result = importlib.import_module(study).run(trial, load_arrays(folders))
+        result = importlib.import_module(study).run(trial, load_arrays(places))
         return Answer(index, result, seconds=time.perf_counter() - start)
     except Exception:
         return Answer(index, None, traceback.format_exc())
@@ -139,6 +162,11 @@ def sweep(
                 finish(index, *found)
         waiting = [index for index in range(len(trials)) if index not in done]
         waiting.sort(key=lambda index: -trials[index].cost)
+        if waiting:
+            # One line here, where workers would report every trial that cannot read them.
+            for place in data:
+                if place.suffix == TENSORS:
+                    load_tensors(place)
         for answer in answers(study, trials, waiting, data, compute):
             if answer.unfit:
                 raise RetrialError(answer.unfit)
@@ -167,8 +195,8 @@ def answers(
     """The answers of the workers, as they come."""
     if not waiting:
         return
-    folders = tuple(str(folder.resolve()) for folder in data)
-    calls = [(i, study, trials[i], folders) for i in waiting]
+    places = tuple(str(place.resolve()) for place in data)
+    calls = [(i, study, trials[i], places) for i in waiting]
     on = {"local": on_this_machine, "dask": on_dask, "ray": on_ray}[compute.backend]
     yield from on(calls, compute)
 

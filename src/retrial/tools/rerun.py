@@ -1,6 +1,6 @@
 """Runs trials anew in this process, with no store and no pipeline, and leaves their records.
 
-`python -m retrial.tools.rerun STUDY OUT FOLDER...` reads trials as JSON from standard input.
+`python -m retrial.tools.rerun STUDY OUT DATA...` reads trials as JSON from standard input.
 `verify` starts it in a fresh process, on an emulated CPU too where there is an emulator.
 """
 
@@ -17,11 +17,11 @@ from retrial.core.trial import Trial
 from retrial.running.sweep import execute
 
 
-def rerun(study: str, trials: Sequence[Trial], folders: Sequence[str], out: Path) -> None:
-    """Run `trials` of a study on the arrays below `folders`; write their records to `out`."""
+def rerun(study: str, trials: Sequence[Trial], data: Sequence[str], out: Path) -> None:
+    """Run `trials` of a study on the arrays of `data`; write their records to `out`."""
     finished = []
     for index, trial in enumerate(trials):
-        answer = execute(index, f"retrial.studies.{study}", trial, tuple(folders))
+        answer = execute(index, f"retrial.studies.{study}", trial, tuple(data))
         if answer.unfit:
             raise RetrialError(answer.unfit)
         if answer.result is None:
@@ -39,9 +39,9 @@ def trial_of(study: str, entry: dict[str, Any]) -> Trial:
 @reported
 def main() -> None:
     """The entry point of `python -m retrial.tools.rerun`."""
-    study, out, *folders = sys.argv[1:]
+    study, out, *data = sys.argv[1:]
     trials = [trial_of(study, entry) for entry in json.load(sys.stdin)]
-    rerun(study, trials, folders, Path(out))
+    rerun(study, trials, data, Path(out))
 
 
 if __name__ == "__main__":

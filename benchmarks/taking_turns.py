@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 
 def contend(work: Callable[[], object]) -> None:
@@ -17,11 +17,16 @@ def contend(work: Callable[[], object]) -> None:
         print(time.process_time() - start, flush=True)
 
 
-def started(script: str, name: str, core: int) -> subprocess.Popen[str]:
-    """The process of contender `name` of `script`, warm, with one thread on `core`."""
+def started(
+    script: str, name: str, core: int, options: Sequence[str] = ()
+) -> subprocess.Popen[str]:
+    """The process of contender `name` of `script`, warm, with one thread on `core`.
+
+    `options` are further arguments of the script's command line.
+    """
     threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     process = subprocess.Popen(
-        [sys.executable, script, "--contender", name],
+        [sys.executable, script, "--contender", name, *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

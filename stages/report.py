@@ -11,6 +11,10 @@ from retrial.report.render import render
 NOTEBOOKS = {
     "scratch_grid": ["scratch_grid"],
     "mse_mlp": ["mse_mlp/networks", "mse_mlp/overfitting"],
+    "library_mlp": ["library/activations", "library/activations_compared"],
+    "library_grid": ["library/grid"],
+    "autoencoder": ["library/autoencoder"],
+    "code_classifier": ["library/codes", "library/codes_compared"],
     "kernels": ["kernels"],
     "shift": ["shift"],
     "worked": [

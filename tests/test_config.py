@@ -2,9 +2,17 @@ from pathlib import Path
 
 import pytest
 
-from retrial.core.config import check_sections, profile_name, section
+from retrial.core.config import (
+    check_sections,
+    profile_name,
+    profile_path,
+    read_sections,
+    section,
+)
 from retrial.core.errors import RetrialError
 from retrial.core.models import Count, FrozenModel, Positive
+
+ROOT = Path(__file__).parents[1]
 
 
 class Draw(FrozenModel):
@@ -90,3 +98,23 @@ def test_an_empty_profile_is_one_line(tmp_path: Path) -> None:
     path = write(tmp_path, "profile: quick\ngrid: {}\n")
     with pytest.raises(RetrialError, match=r"quick.yaml: expected sections, found an empty file"):
         check_sections(path, profile)
+
+
+def test_one_network_serves_all_library_classifiers() -> None:
+    params = read_sections(ROOT / "params.yaml")
+    network = params["library_mlp"]["network"]
+    assert params["library_grid"]["network"] == network
+    assert params["code_classifier"]["network"] == network
+    assert params["features"]["hidden"] == params["autoencoder"]["hidden"]
+
+
+@pytest.mark.parametrize("profile", ["smoke", "quick", "paper"])
+def test_stages_that_follow_one_another_have_the_same_encoders(profile: str) -> None:
+    budgets = read_sections(profile_path(profile, ROOT))
+    first = budgets["autoencoder"]
+    whole = first["epochs_at_most"] is None and first["train_at_most"] is None
+    for later in (budgets["features"], budgets["code_classifier"]):
+        assert later["seeds"] == first["seeds"]
+        assert later["converged_seeds"] == first["converged_seeds"]
+        assert later["encoders_whole"] == whole
+    assert budgets["code_classifier"]["budget_seeds"] <= first["seeds"]

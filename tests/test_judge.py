@@ -280,6 +280,7 @@ def test_a_number_that_another_searched_reading_gives_is_not_contradicted(
         "printed": "0.5041",
         "evidence": Evidence(arm="far/normal", metric="accuracy"),
         "choices": ("rate",),
+        "family": "scratch_grid",
     }
     near = Family(family.records, {}, "paper", search(0.5))
     row = judge_claim(claim(**changes), near)

@@ -8,6 +8,7 @@ from ruamel.yaml import YAML
 from synthetic import CLAIM, FAMILY, git, project, write_results
 
 from retrial.core.errors import RetrialError
+from retrial.judging.searches import Search
 from retrial.tools import publish as module
 from retrial.tools.locks import md5, profiles, read_lock
 from retrial.tools.publish import publish
@@ -117,7 +118,8 @@ def test_a_renamed_file_is_refused(root: Path) -> None:
 
 def with_search(root: Path, profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the family one that has a search, which ran under `profile`."""
-    monkeypatch.setattr(module, "SEARCHES", {FAMILY: "search"})
+    search = Search("search", lambda claims, records: [], None)
+    monkeypatch.setattr(module, "SEARCHES", {FAMILY: search})
     shutil.copytree(root / "data/results" / FAMILY, root / "data/results/search")
     out = "data/results/search/records.json"
     lock = YAML(typ="safe").load((root / "dvc.lock").read_text())
@@ -129,6 +131,15 @@ def with_search(root: Path, profile: str, monkeypatch: pytest.MonkeyPatch) -> No
     lock["stages"][f"judge_after_search@{FAMILY}"] = judge
     with (root / "dvc.lock").open("w") as stream:
         YAML().dump(lock, stream)
+
+
+def test_what_a_family_runs_on_is_published_with_it(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_search(root, "paper", monkeypatch)
+    monkeypatch.setattr(module, "SEARCHES", {})
+    monkeypatch.setattr(module, "BEFORE", {FAMILY: ["search"]})
+    assert root / PUBLISHED / "search/records.json" in publish([FAMILY], root)
 
 
 def test_a_search_is_published_with_its_family(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

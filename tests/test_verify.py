@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 from synthetic import FAMILY, project
 
 from retrial.core import records
@@ -11,7 +12,7 @@ from retrial.core.records import Finished
 from retrial.core.trial import Trial
 from retrial.running.digest import data_hashes
 from retrial.running.sweep import load_arrays
-from retrial.studies import kernels
+from retrial.studies import features, kernels
 from retrial.tools import verify
 from retrial.tools.verify import Check, trials
 
@@ -75,6 +76,70 @@ def test_altered_data_is_refused(root: Path) -> None:
     np.save(root / "data/raw/mnist/test_labels.npy", np.zeros(10, np.uint8))
     with pytest.raises(RetrialError, match=r"mnist/test_labels.npy has another SHA-256"):
         checked(root)
+
+
+@pytest.fixture
+def after_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Records of a trial that ran on what an earlier study left, and that left weights itself."""
+    monkeypatch.setattr(verify.shutil, "which", lambda _: None)
+    raw, split = tmp_path / "data/raw/fashion_mnist", tmp_path / "data/splits/report002_fashion"
+    earlier = tmp_path / "data/results/autoencoder/weights.safetensors"
+    chance = np.random.default_rng(0)
+    arrays = {
+        **{
+            raw / f"{part}_images.npy": chance.integers(0, 256, (20, 28, 28), np.uint8)
+            for part in ("train", "test")
+        },
+        **{raw / f"{part}_labels.npy": np.arange(20, dtype=np.uint8) % 10
+           for part in ("train", "test")},
+        **{split / f"{part}.npy": np.arange(9) for part in ("train", "validation", "test")},
+    }  # fmt: skip
+    for path, array in arrays.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, array)
+    earlier.parent.mkdir(parents=True)
+    encoder = {"weight_0": chance.normal(size=(784, 3)), "bias_0": np.zeros(3)}
+    save_file({f"relu:0:{key}": x.astype(np.float32) for key, x in encoder.items()}, earlier)
+    trial = Trial("features", "relu", 0, {"widths": [3], "activation": "relu"})
+    result = features.run(trial, load_arrays((str(raw), str(split), str(earlier))))
+    provenance = {"data": data_hashes([raw, split, earlier])}
+    folder = tmp_path / "data/results/features"
+    records.write(folder, "features", [Finished(trial, result, "f")], [], provenance)
+    return tmp_path
+
+
+def test_a_trial_after_another_study_is_run_again(after_another: Path) -> None:
+    (one,) = checked(after_another)
+    assert (one.what, one.wrong, one.note) == ("features: relu, seed 0, again", "", "")
+
+
+def test_altered_weights_are_found(after_another: Path) -> None:
+    path = after_another / "data/results/features/weights.safetensors"
+    left = load_file(path)
+    left["relu:0:test"] = left["relu:0:test"] + 1
+    save_file(left, path)
+    assert [one.wrong for one in checked(after_another)] == ["differs in test"]
+
+
+@pytest.mark.parametrize("state", ["altered", "missing"])
+def test_what_a_published_trial_ran_on_may_be_of_another_run(
+    after_another: Path, state: str
+) -> None:
+    earlier = after_another / "data/results/autoencoder/weights.safetensors"
+    if state == "altered":
+        save_file({"relu:0:weight_0": np.ones(3)}, earlier)
+    else:
+        earlier.unlink()
+    told = "is missing" if state == "missing" else "has another SHA-256"
+    with pytest.raises(RetrialError, match=f"autoencoder/weights.safetensors {told}"):
+        checked(after_another)
+    published = after_another / "reports/published"
+    published.mkdir(parents=True)
+    (after_another / "data/results/features").rename(published / "features")
+    (one,) = checked(after_another)
+    assert one.wrong == ""
+    assert one.note.startswith("they ran on data/results/autoencoder/weights.safetensors")
+    assert one.note.endswith("run `make study PROFILE=paper` first")
 
 
 def test_no_records_are_one_line(tmp_path: Path) -> None:

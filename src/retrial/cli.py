@@ -231,23 +231,21 @@ def choose(records: Path | None, family: str) -> None:
     the first line's choice; the others say how well the report pins each parameter.
     """
     from retrial.core.records import Records
-    from retrial.judging import choose as chooser_of_table
-    from retrial.judging import choose_mse as chooser_of_logs
+    from retrial.judging.choose import runners_up
     from retrial.judging.ledger import load_claims, of_family
-    from retrial.judging.verdicts import RESULTS, SEARCHES
+    from retrial.judging.searches import SEARCHES
+    from retrial.judging.verdicts import RESULTS
 
-    # Each has readings(claims, records), the best first.
-    choosers: dict[str, Any] = {"scratch_grid": chooser_of_table, "mse_mlp": chooser_of_logs}
-    if family not in choosers or family not in SEARCHES:
-        known = ", ".join(sorted(choosers.keys() & SEARCHES.keys()))
+    if family not in SEARCHES:
+        known = ", ".join(sorted(SEARCHES))
         raise RetrialError(f"--family = {family!r}: nothing was searched for, expected of {known}")
-    folder = records or RESULTS / SEARCHES[family]
-    claims = of_family(load_claims(), family)
-    choices = choosers[family].readings(claims, Records.load(folder))
+    search = SEARCHES[family]
+    folder = records or RESULTS / search.study
+    choices = search.readings(of_family(load_claims(), family), Records.load(folder))
     if not choices:
         raise RetrialError(f"{folder}: no candidate, the search runs in the paper profile only")
     click.echo(f"best{'':20} {choices[0]}")
-    for name, other in chooser_of_table.runners_up(choices).items():
+    for name, other in runners_up(choices).items():
         click.echo(f"best of another {name:13}: {other}")
 
 

@@ -10,19 +10,16 @@ from typing import Any
 
 from retrial.core.errors import RetrialError
 from retrial.core.records import Records, finite
-from retrial.judging.choose import other_reading
 from retrial.judging.curves import judge_printed_curve
 from retrial.judging.explanations import beside_impossible, explain, fault_of
 from retrial.judging.ledger import Claim
 from retrial.judging.outcome import Outcome
 from retrial.judging.possibility import Finding, check_accuracy, check_counts, check_joint
 from retrial.judging.rules import judge_number
+from retrial.judging.searches import SEARCHES
 from retrial.judging.statements import BY_PRINT, TESTS
 from retrial.statistics import FEWEST_SEEDS
 
-# Searches that train for a few epochs only: no other reading of theirs says what a longer run,
-# which is what is judged, would have given.
-SHORT_SEARCHES = frozenset({"mse_search"})
 BUDGET = "this profile cuts the protocol short; `make study PROFILE=paper` runs it whole"
 
 
@@ -129,10 +126,9 @@ def _given_choices(claim: Claim, outcome: Outcome, family: Family) -> Outcome:
     """Say which open choices a verdict rests on, and whether another one would have undone it."""
     if not claim.choices:
         return outcome
-    search = family.search
-    searched = search is not None and search.study not in SHORT_SEARCHES
-    if outcome.verdict == "contradicted" and outcome.margin is not None and search and searched:
-        other = other_reading(claim, search, outcome.margin)
+    tell = SEARCHES[claim.family].other_reading if claim.family in SEARCHES else None
+    if outcome.verdict == "contradicted" and outcome.margin is not None and family.search and tell:
+        other = tell(claim, family.search, outcome.margin)
         if other is not None:
             outcome = replace(
                 outcome,

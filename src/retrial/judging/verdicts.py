@@ -13,10 +13,9 @@ from retrial.core.errors import RetrialError
 from retrial.core.records import Records
 from retrial.judging.judge import Family, judge_family
 from retrial.judging.ledger import CLAIMS, load_claims, of_family
+from retrial.judging.searches import SEARCHES
 
 RESULTS = Path("data/results")
-# The study that searched for a family's open choices.
-SEARCHES = {"scratch_grid": "scratch_search", "mse_mlp": "mse_search"}
 Row = Mapping[str, Any]
 VERDICTS = RESULTS / "verdicts"
 TABLE = RESULTS / "verdicts.csv"
@@ -31,7 +30,7 @@ def write_family(family: str) -> None:
     """Judge every claim that `family` owns; one row each to data/results/verdicts/<family>.json."""
     claims = load_claims(CLAIMS)
     records = Records.load(RESULTS / family)
-    search = Records.load(RESULTS / SEARCHES[family]) if family in SEARCHES else None
+    search = Records.load(RESULTS / SEARCHES[family].study) if family in SEARCHES else None
     evidence = Family(records, {claim.id: claim for claim in claims}, profile_name(), search)
     rows = judge_family(of_family(claims, family), evidence)
     VERDICTS.mkdir(parents=True, exist_ok=True)

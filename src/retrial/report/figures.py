@@ -12,10 +12,11 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from matplotlib.image import AxesImage
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from retrial.report.tables import FITTED
 from retrial.statistics.intervals import t_quantile
@@ -202,6 +203,28 @@ def band(
     )  # fmt: skip
 
 
+def means(axes: Axes, x: np.ndarray, values: np.ndarray, label: str, place: int) -> None:
+    """Means over seeds with their 95% t intervals: `x` (t,), `values` (seeds, t).
+
+    A mean of fewer than two finite values stands without an interval.
+    """
+    colour = CYCLE[place % len(CYCLE)]
+    finite = [column[np.isfinite(column)] for column in values.T]
+    known = [i for i, column in enumerate(finite) if len(column)]
+    ends = np.array([half_width(finite[i]) for i in known])
+    axes.errorbar(
+        np.asarray(x)[known], [finite[i].mean() for i in known], np.nan_to_num(ends), color=colour,
+        label=label, linewidth=1.2, marker=MARKERS[place % len(MARKERS)], markersize=4.5,
+        capsize=2.5, linestyle=("-", "--", "-.", ":")[place // 2 % 4],
+    )  # fmt: skip
+
+
+def within_shares(axes: Axes) -> None:
+    """Keep an axis of shares inside 0…1, where few seeds have wide intervals."""
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, 0), min(high, 1))
+
+
 def printed_line(axes: Axes, value: float, text: str, below: bool = False) -> None:
     """A printed value as a dashed line with its name above or below its right end."""
     axes.axhline(value, color=RED, linewidth=1, linestyle=(0, (4, 2)), zorder=2)
@@ -244,6 +267,41 @@ def table_map(axes: Axes, counts: np.ndarray, rows: Sequence[str], columns: Sequ
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
+
+
+def heat_map(
+    axes: Axes,
+    values: np.ndarray,
+    texts: np.ndarray,
+    low: float,
+    high: float,
+    size: float = 7.5,
+) -> AxesImage:
+    """A map of `values` (rows, columns), shaded from `low` to `high`, with a text in each cell.
+
+    Cells that are nan stay grey.
+    """
+    colours = mpl.colormaps["cividis"].with_extremes(bad="#D9D9D9")
+    drawn = axes.imshow(values, cmap=colours, vmin=low, vmax=high, aspect="auto")
+    middle = low + 0.55 * (high - low)
+    for (i, j), text in np.ndenumerate(texts):
+        colour = "white" if values[i, j] <= middle else BLACK
+        axes.text(j, i, text, ha="center", va="center", fontsize=size, color=colour)
+    rows, columns = values.shape
+    axes.hlines(np.arange(1, rows) - 0.5, -0.5, columns - 0.5, color="white", linewidth=1)
+    axes.vlines(np.arange(1, columns) - 0.5, -0.5, rows - 0.5, color="white", linewidth=1)
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    return drawn
+
+
+def plain_logs(axis: Axis) -> None:
+    """A logarithmic axis labelled with plain numbers, at ones, twos and fives where few fit."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def image(axes: Axes, pixels: np.ndarray, title: str) -> None:

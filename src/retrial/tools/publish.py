@@ -18,7 +18,8 @@ from retrial.core.config import PARAMS, profile_path, read_yaml
 from retrial.core.errors import RetrialError
 from retrial.core.records import ARRAYS, CURVES, PROVENANCE, RECORDS
 from retrial.judging.ledger import CLAIMS, Claim, load_claims
-from retrial.judging.verdicts import RESULTS, SEARCHES, TABLE, VERDICTS, read_rows, table
+from retrial.judging.searches import SEARCHES
+from retrial.judging.verdicts import RESULTS, TABLE, VERDICTS, read_rows, table
 from retrial.running.digest import LOCK as REQUIREMENTS
 from retrial.running.digest import file_sha256
 from retrial.running.stage import TIMINGS
@@ -38,6 +39,8 @@ from retrial.tools.places import MANIFEST, PUBLISHED
 PROFILE = "paper"
 ROWS = "verdicts.json"
 REPORTS = (Path("reports/report.html"), Path("reports/report.pdf"))
+# Studies that a family's own study runs on, and that no claim belongs to.
+BEFORE = {"code_classifier": ["features"]}
 # All arrays that git is to hold, for all families together.
 ARRAYS_AT_MOST = 20_000_000
 
@@ -128,8 +131,9 @@ def require_fresh(stage: str, lock: Mapping[str, Stage], root: Path) -> None:
 
 
 def studies_of(family: str) -> list[str]:
-    """The family's study, and the search for its open choices where it has one."""
-    return [family, SEARCHES[family]] if family in SEARCHES else [family]
+    """The family's study, the search for its open choices, and what it runs on, where there are."""
+    search = [SEARCHES[family].study] if family in SEARCHES else []
+    return [family, *search, *BEFORE.get(family, [])]
 
 
 def copy_family(family: str, root: Path) -> list[Path]:

@@ -1,8 +1,10 @@
 """Checks published results: their hashes, their verdicts, and a sample of trials run again.
 
-A trial that is run again gets a fresh process, the data of data/raw and data/splits after their
-hashes were compared, and neither the trial store nor the DVC cache. Its record, curves and arrays
-must come out byte for byte. With qemu-user installed it is run on an emulated Haswell as well.
+A trial that is run again gets a fresh process, its data after their hashes were compared, and
+neither the trial store nor the DVC cache. Its record, curves and arrays must come out byte for
+byte, and its weights where they are here. A published trial that ran on what an earlier study left
+needs those very weights, which are too large to publish: without them a note says how to get them.
+With qemu-user installed trials are run on an emulated Haswell as well.
 """
 
 import csv
@@ -13,24 +15,26 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors.numpy import load_file
 
 from retrial.core.errors import RetrialError
-from retrial.core.records import ARRAYS, CURVES, Records, array_key, canonical
+from retrial.core.records import ARRAYS, CURVES, WEIGHTS, Records, array_key, canonical
 from retrial.judging.judge import Family, judge_family
 from retrial.judging.ledger import CLAIMS, load_claims
-from retrial.judging.verdicts import RESULTS, SEARCHES, read_rows
-from retrial.running.digest import file_sha256
+from retrial.judging.searches import SEARCHES
+from retrial.judging.verdicts import RESULTS, read_rows
+from retrial.running.digest import TENSORS, file_sha256
 from retrial.tools.places import MANIFEST, PUBLISHED
 from retrial.tools.publish import PROFILE, ROWS
 
 EMULATOR = ("qemu-x86_64", "-cpu", "Haswell")
-DATA = (Path("data/raw"), Path("data/splits"))
+DATA = (Path("data/raw"), Path("data/splits"), RESULTS)
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def verdicts(root: Path) -> Iterator[Check]:
             Records.load(path.parent),
             ledger,
             PROFILE,
-            Records.load(path.parent.parent / search) if search else None,
+            Records.load(path.parent.parent / search.study) if search else None,
         )
         owned = [claim for claim in claims if claim.id in published]
         judged = {row["id"]: row for row in judge_family(owned, family)}
@@ -103,11 +107,16 @@ def trials(root: Path, sample: int, seed: int = 0) -> Iterator[Check]:
         )
         if not drawn:
             continue
-        folders = data_folders(records, root)
+        if folder.parent == root / PUBLISHED and (file := absent(records, root)):
+            reason = f"they ran on {RESULTS / file} of profile {PROFILE}, which is not there: run "
+            reason += f"`make study PROFILE={PROFILE}` first"
+            yield Check(f"trials of {records.study}, again", note=reason)
+            continue
+        places = data_places(records, root)
         for prefix in prefixes():
             where = " on an emulated Haswell" if prefix else ""
             with tempfile.TemporaryDirectory() as out:
-                run_again(records.study, drawn, folders, Path(out), prefix)
+                run_again(records.study, drawn, places, Path(out), prefix)
                 again = Records.load(Path(out))
                 for trial in drawn:
                     what = f"{records.study}: {trial['arm']}, seed {trial['seed']}, again{where}"
@@ -130,30 +139,46 @@ def prefixes() -> list[tuple[str, ...]]:
     return [(), EMULATOR] if shutil.which(EMULATOR[0]) else [()]
 
 
-def data_folders(records: Records, root: Path) -> list[Path]:
-    """The folders that the records' data came from, after comparing every file's SHA-256."""
+def absent(records: Records, root: Path) -> str:
+    """A file of an earlier study that the records' trials ran on and that is not here; "" if none.
+
+    That of another profile is another file.
+    """
+    for name, digest in records.provenance["data"].items():
+        path = root / RESULTS / name
+        if path.suffix == TENSORS and not (path.exists() and file_sha256(path) == digest):
+            return str(name)
+    return ""
+
+
+def data_places(records: Records, root: Path) -> list[Path]:
+    """Where the records' data came from, after comparing every file's SHA-256.
+
+    Folders with arrays, and files of tensors, as `run_study` takes them.
+    """
     found: dict[Path, None] = {}
     for name, digest in records.provenance["data"].items():
         places = [root / base / name for base in DATA if (root / base / name).exists()]
-        matching = [path.parent for path in places if file_sha256(path) == digest]
+        matching = [path for path in places if file_sha256(path) == digest]
         if not matching:
             state = "has another SHA-256 than when the trials ran" if places else "is missing"
             raise RetrialError(f"data of {records.study}: {name} {state}; run `dvc repro` first")
-        found[matching[0]] = None
+        place = matching[0] if matching[0].suffix == TENSORS else matching[0].parent
+        found[place] = None
     return list(found)
 
 
 def run_again(
     study: str,
     entries: Sequence[dict[str, Any]],
-    folders: Sequence[Path],
+    places: Sequence[Path],
     out: Path,
     prefix: Sequence[str] = (),
 ) -> None:
     """Run the trials of `entries` in a fresh process; RetrialError when it fails."""
     command = [*prefix, sys.executable, "-m", "retrial.tools.rerun", study, str(out)]
     done = subprocess.run(
-        [*command, *(str(folder.resolve()) for folder in folders)],
+        [*command, *(str(place.resolve()) for place in places)],
         input=canonical(list(entries)), capture_output=True, text=True, check=False,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )  # fmt: skip
@@ -173,8 +198,15 @@ def difference(old: Records, new: Records, trial: dict[str, Any]) -> str:
     ]
     if curve_lines(old.folder, arm, seed) != curve_lines(new.folder, arm, seed):
         parts.append("curves")
+    prefix = array_key(arm, seed, "")
     if (old.folder / ARRAYS).exists():
-        parts += differing_arrays(old.folder, new.folder, array_key(arm, seed, ""))
+        with (
+            np.load(old.folder / ARRAYS, allow_pickle=False) as before,
+            np.load(new.folder / ARRAYS, allow_pickle=False) as after,
+        ):
+            parts += differing_arrays(before, after, prefix)
+    if (old.folder / WEIGHTS).exists():
+        parts += differing_arrays(weights(old.folder), weights(new.folder), prefix)
     return f"differs in {', '.join(parts)}" if parts else ""
 
 
@@ -187,18 +219,22 @@ def curve_lines(folder: Path, arm: str, seed: int) -> list[tuple[str, ...]]:
     return [column for column in columns if any(column[1:])]
 
 
-def differing_arrays(old: Path, new: Path, prefix: str) -> list[str]:
+def weights(folder: Path) -> dict[str, np.ndarray]:
+    """The weights in a folder of records; none when no trial left any."""
+    found: dict[str, np.ndarray] = load_file(path) if (path := folder / WEIGHTS).exists() else {}
+    return found
+
+
+def differing_arrays(
+    old: Mapping[str, np.ndarray], new: Mapping[str, np.ndarray], prefix: str
+) -> list[str]:
     """The names of a trial's arrays that differ in a byte, in dtype or in shape."""
-    with (
-        np.load(old / ARRAYS, allow_pickle=False) as before,
-        np.load(new / ARRAYS, allow_pickle=False) as after,
-    ):
-        names = sorted({name for name in (*before, *after) if name.startswith(prefix)})
-        return [
-            name.removeprefix(prefix)
-            for name in names
-            if name not in before or name not in after or not _equal(before[name], after[name])
-        ]
+    names = sorted({name for name in (*old, *new) if name.startswith(prefix)})
+    return [
+        name.removeprefix(prefix)
+        for name in names
+        if name not in old or name not in new or not _equal(old[name], new[name])
+    ]
 
 
 def _equal(a: np.ndarray, b: np.ndarray) -> bool:

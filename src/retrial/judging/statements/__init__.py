@@ -6,7 +6,11 @@ from retrial.core.records import Records
 from retrial.judging.ledger import Claim
 from retrial.judging.outcome import Outcome
 from retrial.judging.statements import (
+    autoencoders,
+    codes,
     kernels,
+    library,
+    library_grid,
     mse_dropout,
     mse_mlp,
     normalised,
@@ -43,6 +47,20 @@ TESTS: dict[str, Test] = {
         mse_dropout.dropout_faults,
         normalised.moves_less,
         normalised.regularises,
+        library.split_sizes,
+        library.on_assumed_images,
+        library.performs_best,
+        library.converges_first,
+        library.does_not_converge,
+        library_grid.best_parameter,
+        library_grid.adam_and_large_batches,
+        autoencoders.autoencoder_setup,
+        autoencoders.lower_loss,
+        autoencoders.sharper_edges,
+        codes.on_either_part,
+        codes.slight_reduction,
+        codes.transfers,
+        codes.hard_tops,
     )
 }
 # Those that the print alone decides: no budget cuts them short.

@@ -1,27 +1,52 @@
-"""What tests that compare two arms share: their common seeds, and runs that diverged."""
+"""What tests of statements share: common seeds, runs that diverged, chance in the images."""
 
+import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
+from scipy import special
 
 from retrial.core.records import Records
+from retrial.judging.ledger import Claim
 from retrial.judging.outcome import Outcome
-from retrial.statistics import FEWEST_SEEDS, FEWEST_SEEDS_ORDER, OrderEvidence, OrderJudgement
+from retrial.judging.rules import judge_number, metric_of, runs_of
+from retrial.statistics import (
+    FEWEST_SEEDS,
+    FEWEST_SEEDS_ORDER,
+    OrderEvidence,
+    OrderJudgement,
+    decide_order,
+    holm,
+    order_test,
+    parse_printed,
+    prediction_interval,
+)
 
-# Differences in test accuracy of two arms: per seed, and per test image.
+# Differences of two arms, in test accuracy if nothing else is said: per seed, and per image.
 Pair = tuple[np.ndarray, np.ndarray]
 
 
-def compared(records: Records, first: str, second: str) -> tuple[list[int], Pair]:
-    """The shared seeds, and test accuracy of `first` less `second` per seed and per image."""
-    others = {trial["seed"] for trial in records.of(second)}
-    seeds = [trial["seed"] for trial in records.of(first) if trial["seed"] in others]
+def shared_seeds(records: Records, arms: Iterable[str]) -> list[int]:
+    """The seeds that all of some arms were run with, in the order of the first one."""
+    by_arm = [[trial["seed"] for trial in records.of(arm)] for arm in arms]
+    return [seed for seed in by_arm[0] if all(seed in seeds for seeds in by_arm)]
+
+
+def compared(
+    records: Records, first: str, second: str, array: str = "correct"
+) -> tuple[list[int], Pair]:
+    """The shared seeds, and an `array` (images,) of `first` less `second` per seed and per image.
+
+    With the default that is test accuracy.
+    """
+    seeds = shared_seeds(records, (first, second))
     if not seeds:
         return [], (np.empty(0), np.empty(0))
     differences = np.array(
         [
-            records.array(first, seed, "correct").astype(float)
-            - records.array(second, seed, "correct").astype(float)
+            records.array(first, seed, array).astype(float)
+            - records.array(second, seed, array).astype(float)
             for seed in seeds
         ]
     )
@@ -60,9 +85,45 @@ def of_seeds(records: Records, arm: str, metric: str, seeds: Sequence[int]) -> n
     return np.array([found[seed] for seed in seeds])
 
 
-def told(one: OrderEvidence) -> str:
+def over_seeds(
+    records: Records, seeds: Sequence[int], metric: str, more: str, less: str
+) -> OrderEvidence:
+    """Paired differences of a metric, arm `more` less arm `less`, over at least two seeds.
+
+    There is no chance in the images: of such a metric no value per image is recorded.
+    """
+    differences = of_seeds(records, more, metric, seeds) - of_seeds(records, less, metric, seeds)
+    return order_test(differences, 0.0, 2)
+
+
+def decide_each(table: Sequence[OrderEvidence], deltas: Sequence[float]) -> list[OrderJudgement]:
+    """Verdicts on claims of one table, each that its difference is above 0, after Holm over them.
+
+    As `decide_table`, where each difference has a δ of its own, in its own unit.
+    """
+    adjusted = holm([one.p for one in table])
+    return [
+        decide_order(one, float(p), len(table), 1, delta)
+        for one, p, delta in zip(table, adjusted, deltas, strict=True)
+    ]
+
+
+def all_hold(verdicts: Iterable[str]) -> str:
+    """The verdict on a sentence all parts of which must hold: the worst of theirs."""
+    found = set(verdicts)
+    return next(one for one in ("contradicted", "inconclusive", "reproduced") if one in found)
+
+
+def seeds_to_decide(parts: Iterable[OrderJudgement]) -> int | None:
+    """Seeds that would decide all parts that are open; None where some number of them cannot."""
+    needed = [one.seeds_needed for one in parts if one.verdict == "inconclusive"]
+    return max((n for n in needed if n), default=None) if all(needed) else None
+
+
+def told(one: OrderEvidence, form: str = "+.4f") -> str:
     """A mean difference, its 90% interval and its p."""
-    return f"{one.mean:+.4f} [{one.low:+.4f}, {one.high:+.4f}], p = {one.p:.2g}"
+    mean, low, high = (format(value, form) for value in (one.mean, one.low, one.high))
+    return f"{mean} [{low}, {high}], p = {one.p:.2g}"
 
 
 def lacks(found: OrderJudgement) -> str:
@@ -78,3 +139,33 @@ def accuracy_after(records: Records, arm: str, epoch: int) -> str:
     if curve.shape[1] < epoch or np.isnan(curve[:, epoch - 1]).any():
         return ""
     return f"{curve[:, epoch - 1].mean():.4f} in epoch {epoch}"
+
+
+def judge_on_assumed_images(claim: Claim, records: Records) -> Outcome:
+    """A printed accuracy of images that are only assumed to be the study's own.
+
+    As any printed number (statistics.md, "value"), except that the seeds do not hold the chance in
+    the images, which there is when the report's are others of the same kind. To contradict, the
+    print must lie outside the 99% range of one run on as many other images as well: to the variance
+    of a run are added those of both accuracies as shares of the images.
+    """
+    own = judge_number(claim, records)
+    if own.verdict != "contradicted" or own.measured is None:
+        return own
+    printed, runs = parse_printed(claim.printed), runs_of(claim, records)
+    images = records.sample_size(claim.evidence.arm, metric_of(claim))
+    mean, half_unit = float(runs.mean()), float(printed.half_unit)
+    of_seeds = prediction_interval(runs).high - mean
+    shares = mean / claim.scale, float(printed.value) / claim.scale
+    variance = sum(max(0.0, share * (1 - share)) for share in shares) / images
+    of_images = claim.scale * float(special.ndtri(0.995)) * math.sqrt(variance)
+    half = math.hypot(of_seeds, of_images) + half_unit
+    told = f"±{half:.3f}, the range of one run on {images} other images"
+    if abs(mean - float(printed.value)) > half:
+        return replace(own, reason=f"{own.reason}; outside {told} too")
+    return replace(
+        own,
+        verdict="inconclusive",
+        reason=f"images: {own.reason}; but within {told}, and that the report's are these is "
+        "assumed",
+    )

@@ -1,0 +1,31 @@
+"""The recorded searches for what reports leave open: one a family, and how it is read."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from retrial.core.records import Records
+from retrial.judging import choose, choose_library, choose_mse
+from retrial.judging.ledger import Claim
+
+
+@dataclass(frozen=True)
+class Search:
+    """The search behind a family's open choices.
+
+    `study` left its records. `readings` are all that these allow, the best first.
+    `other_reading` tells a reading that comes within a margin of a printed number; None where the
+    search trained for a few epochs only, so that no other reading of its says what a whole run,
+    which is what is judged, would have given.
+    """
+
+    study: str
+    readings: Callable[[Sequence[Claim], Records], Sequence[Any]]
+    other_reading: Callable[[Claim, Records, float], str | None] | None
+
+
+SEARCHES = {
+    "scratch_grid": Search("scratch_search", choose.readings, choose.other_reading),
+    "mse_mlp": Search("mse_search", choose_mse.readings, None),
+    "library_mlp": Search("library_search", choose_library.readings, choose_library.other_reading),
+}

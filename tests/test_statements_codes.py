@@ -196,6 +196,7 @@ def classifier(name: str, level: float, seeds: int = 10, sd: float = 0.002, **re
         right[: round((level + chance.normal(0, sd)) * IMAGES)] = 1
         metrics = {
             "validation_accuracy": float(right.mean()),
+            "train_accuracy": rest.get("train", 0.9),
             "test_accuracy": rest.get("test", level) + chance.normal(0, sd),
             "tops_share": tops if tops is None else tops + chance.normal(0, 0.01),
             "tops_expected": rest.get("even", 0.13),
@@ -306,6 +307,20 @@ def test_transfer_is_a_benefit_where_labels_are_few_and_with_a_smaller_model(
     assert found.verdict == verdict
     assert told in found.reason
     assert "; with 300 labels relu 0.70" in found.reason
+
+
+@pytest.mark.parametrize(("linear", "verdict"), [(0.95, "inconclusive"), (0.85, "contradicted")])
+def test_a_network_that_has_not_learned_its_codes_contradicts_nothing(
+    tmp_path: Path, linear: float, verdict: str
+) -> None:
+    # Networks get 0.9 of the training images right; a linear classifier may get more.
+    probes = [classifier(f"probe/{name}", 0.8, train=linear) for name in ("relu", "identity")]
+    arms = [classifier(f"code/{name}", 0.7) for name in ("relu", "identity")]
+    arms += [classifier(f"raw/{name}", 0.84) for name in ("relu", "identity")]
+    found = judged(tmp_path, claim("C5-slight"), *arms, *probes)
+    assert found.verdict == verdict
+    assert found.reason.startswith("reading: ") == (verdict == "inconclusive")
+    assert ("relu 0.900 (linear 0.950)" in found.reason) == (verdict == "inconclusive")
 
 
 def test_transfer_needs_ten_seeds(tmp_path: Path) -> None:

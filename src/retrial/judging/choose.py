@@ -137,7 +137,7 @@ def ranked(
 
 
 def other_reading(claim: Claim, records: Records, margin: float) -> str | None:
-    """A reading in the search's records that comes within `margin` of a claim's printed number.
+    """What speaks against a contradiction: a searched reading within `margin` of a claim's print.
 
     One choice serves the whole table, so this reproduces nothing; but a number that some reading
     gives is not contradicted by another.
@@ -159,7 +159,14 @@ def other_reading(claim: Claim, records: Records, margin: float) -> str | None:
                 f"{draw['distribution']} {draw['scale']:g} at learning rate "
                 f"{config['learning_rate']:g} and {epoch + 1} epochs"
             )
-    return told
+    return within_margin(told)
+
+
+def within_margin(reading: str | None) -> str | None:
+    """What a verdict says of another reading that comes within the margin, where there is one."""
+    if reading is None:
+        return None
+    return f"{reading} comes within the margin, but one choice serves the whole table"
 
 
 def runners_up(choices: Sequence[Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from retrial.core.errors import RetrialError
 from retrial.core.records import Records
-from retrial.judging.choose import Array, scaled
+from retrial.judging.choose import Array, scaled, within_margin
 from retrial.judging.ledger import Claim
 
 ACTIVATIONS = ("logistic", "tanh", "relu", "identity")
@@ -173,14 +173,15 @@ def stopping_epochs(losses: Array, tolerance: float) -> Array:
 
 
 def other_reading(claim: Claim, records: Records, margin: float) -> str | None:
-    """A reading in the search's records that comes within `margin` of a claim's printed number.
+    """What speaks against a contradiction: a searched reading within `margin` of a claim's print.
 
-    As `retrial.judging.choose.other_reading`, among epochs at which nothing has stopped. None for
-    numbers that the search has no curve of, such as those of the training images.
+    As `retrial.judging.choose.other_reading`, among epochs at which nothing has stopped. Of numbers
+    that the search has no curve of, which are those of the training images, no reading can be
+    excluded.
     """
     activation, metric = claim.evidence.arm, claim.evidence.metric
     if metric not in QUANTITIES:
-        return None
+        return "what other readings of the search would have given is not recorded"
     nearest, told = margin, None
     for arm in records.arms():
         config = records.of(arm)[0]["config"]
@@ -195,7 +196,7 @@ def other_reading(claim: Claim, records: Records, margin: float) -> str | None:
                 config["hidden"], config["solver"], config["learning_rate"], config["batch"]
             )
             told = f"{schedule} and {epoch + 1} epochs"
-    return told
+    return within_margin(told)
 
 
 def _distances(candidate: Candidate, stops: Array, printed: float, epochs: int) -> Array:

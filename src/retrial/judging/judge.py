@@ -133,8 +133,7 @@ def _given_choices(claim: Claim, outcome: Outcome, family: Family) -> Outcome:
             outcome = replace(
                 outcome,
                 verdict="inconclusive",
-                reason=f"reading: {outcome.reason}; {other} comes within the margin, but one "
-                "choice serves the whole table",
+                reason=f"reading: {outcome.reason}; {other}",
             )
     chosen = ", ".join(claim.choices)
     count = f"{len(claim.choices)} fitted choice{'s' if len(claim.choices) > 1 else ''}"

@@ -14,9 +14,9 @@ class Search:
     """The search behind a family's open choices.
 
     `study` left its records. `readings` are all that these allow, the best first.
-    `other_reading` tells a reading that comes within a margin of a printed number; None where the
-    search trained for a few epochs only, so that no other reading of its says what a whole run,
-    which is what is judged, would have given.
+    `other_reading` tells, of a number that the chosen reading contradicts, why another reading may
+    not. None where the search trained for a few epochs only: the print's whole run is judged, and
+    no other reading of the search says what that would have given.
     """
 
     study: str

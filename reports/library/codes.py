@@ -118,7 +118,7 @@ say(
             for kind, text in what.items()
             if f"{kind}/relu" in arms
         ],
-        "What was trained, each with ReLU and with identity.",
+        "What was trained on codes and on pixels, each with ReLU and with identity.",
     ),
     "Besides these: logistic regression on standardised features (*probe*), and classifiers on "
     "fewer labelled images (*budget*).",

@@ -16,11 +16,11 @@ import itertools
 from collections import Counter
 
 import numpy as np
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
 
 from retrial.judging.statements.library_grid import LEVEL, read_grid
 from retrial.report import figures as fig
+from retrial.report.grids import cells_of
 from retrial.report.numbers import (
     MINUS,
     claimed,
@@ -37,14 +37,10 @@ from retrial.statistics.intervals import t_quantile
 records, rows, by_id = opened(results, "library_grid")
 arms = records.arms()
 first = arms[0]
-config = {
-    arm: tuple(config_value(records, arm, key) for key in ("solver", "learning_rate", "batch"))
-    for arm in arms
-}
-solvers = list(dict.fromkeys(solver for solver, _, _ in config.values()))
-rates = sorted({rate for _, rate, _ in config.values()}, reverse=True)
-batches = sorted({batch for _, _, batch in config.values()})
-at = {cell: arm for arm, cell in config.items()}
+cells = cells_of(records)
+config, at = cells.config, cells.at
+solvers, rates, batches = cells.solvers, cells.rates, cells.batches
+named, table_of = cells.named, cells.table_of
 folds = config_value(records, first, "folds")
 images = records.sample_size(first, "score")
 fold_metrics = [f"fold_{k + 1}" for k in range(folds)]
@@ -71,16 +67,6 @@ printed_arm = at[printed_cell]
 several = len(records.of(first)) > 1
 
 
-def named(arm):
-    solver, rate, batch = config[arm]
-    return f"{solver}, {rate:g}, {batch}"
-
-
-def table_of(values, solver):
-    """(rates, batches) of a value by arm."""
-    return np.array([[values[at[solver, rate, batch]] for batch in batches] for rate in rates])
-
-
 def form(value):
     """Three digits, or all before the point."""
     return ",.0f" if value >= 1000 else ".3g"
@@ -90,28 +76,6 @@ def billions(over):
     """The multiply-adds of some cells for a seed, in billions."""
     total = sum(cost[arm] for arm in over)
     return drawn(total, records, over, "billions of multiply-adds", form(total))
-
-
-def marked(ax, solver):
-    """Frames around the printed best (solid) and the measured one (dashed)."""
-    for arm, inset, edges in (
-        (printed_arm, 0, ((2.2, "-", fig.RED),)),
-        (best, 0.07, ((2.6, "-", "white"), (1.3, "--", fig.BLACK))),
-    ):
-        own, rate, batch = config[arm]
-        if own != solver:
-            continue
-        corner = batches.index(batch) - 0.5 + inset, rates.index(rate) - 0.5 + inset
-        side = 1 - 2 * inset
-        for width, style, colour in edges:
-            frame = Rectangle(
-                corner, side, side, fill=False, ec=colour, lw=width, ls=style, clip_on=False
-            )
-            frame.set_zorder(5)
-            ax.add_patch(frame)
-    ax.set_xticks(range(len(batches)), batches)
-    ax.set_yticks(range(len(rates)), [f"{rate:g}" for rate in rates])
-    ax.set_xlabel("batch")
 
 
 # %% [markdown]
@@ -184,7 +148,7 @@ for ax, solver in zip(axes[0], solvers, strict=True):
             lines.append(f"± {100 * seed_sd[place]:.2f}")
         texts[place] = "\n".join(lines) if np.isfinite(values[place]) else "diverged"
     shade = fig.heat_map(ax, 100 * values, texts, 0, 100 * max(finite_means), 8)
-    marked(ax, solver)
+    cells.mark(ax, solver, printed_arm, best)
     ax.set_title(solver)
 axes[0, 0].set_ylabel("learning rate")
 fig.colour_bar(figure, shade, axes[0], "accuracy on held-out folds, %")
@@ -229,7 +193,7 @@ for ax, solver in zip(axes[0], solvers, strict=True):
     for place in np.ndindex(amount.shape):
         texts[place] = f"{amount[place]:{form(amount[place])}}\n{epochs[place]:.0f} ep."
     fig.heat_map(ax, table_of(logs, solver), texts, min(logs.values()), max(logs.values()), 8)
-    marked(ax, solver)
+    cells.mark(ax, solver, printed_arm, best)
     ax.set_title(solver)
 axes[0, 0].set_ylabel("learning rate")
 cheap = [arm for arm in arms if means[arm] >= means[printed_arm]]

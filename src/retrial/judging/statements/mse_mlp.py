@@ -22,6 +22,7 @@ from retrial.judging.statements.compared import (
     lost_text,
     not_comparable,
     of_seeds,
+    seeds_to_decide,
     told,
 )
 from retrial.statistics import (
@@ -180,7 +181,7 @@ def generalises_less(claim: Claim, records: Records) -> Outcome:
         f"over {one.n} seeds and {one.m} images{lacks(worse)}"
         f"{_on_the_way(records, big, int(claim.evidence.threshold('epoch')))}"
         f"{_beside(claim.evidence.others, records)}",
-        seeds_needed=_needed((wider, worse)) if verdict == "inconclusive" else None,
+        seeds_needed=seeds_to_decide((wider, worse)) if verdict == "inconclusive" else None,
     )
 
 
@@ -190,12 +191,6 @@ def _although(wider: OrderJudgement, worse: OrderJudgement) -> str:
         return ""
     does = "no different in a way that matters" if worse.subreason else "better"
     return f"; it overfits in the sense of a larger gap, yet does {does} on new data"
-
-
-def _needed(halves: Sequence[OrderJudgement]) -> int | None:
-    """Seeds that would decide all halves that are open; None where some number of them cannot."""
-    needed = [half.seeds_needed for half in halves if half.verdict == "inconclusive"]
-    return max((n for n in needed if n), default=None) if all(needed) else None
 
 
 def _hidden(claim: Claim, name: str) -> list[int]:

@@ -200,7 +200,7 @@ LATE = """
 import numpy
 import retrial
 from retrial.running.sweep import execute
-print(execute(0, "no_study", None, ()).unfit)
+print(execute("no_study", (0,), (None,), ())[0].unfit)
 """
 
 

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
@@ -34,8 +34,8 @@ from retrial.core.trial import Result, Trial
 from retrial.running.digest import TENSORS, fingerprint
 from retrial.running.store import Store
 
-# What `execute` takes.
-Call = tuple[int, str, Trial, tuple[str, ...]]
+# What `execute` takes: a study module, the places and the trials of one call, and its data.
+Call = tuple[str, tuple[int, ...], tuple[Trial, ...], tuple[str, ...]]
 # Seconds within which a cluster and its first worker must answer.
 PATIENCE = 10
 
@@ -86,16 +86,29 @@ def load_tensors(path: Path) -> dict[str, np.ndarray]:
     return tensors
 
 
-def execute(index: int, study: str, trial: Trial, places: tuple[str, ...]) -> Answer:
-    """Run one trial in a worker process; never raises."""
+def execute(
+    study: str, indices: tuple[int, ...], trials: tuple[Trial, ...], places: tuple[str, ...]
+) -> list[Answer]:
+    """Run trials in a worker process, several as one program; never raises.
+
+    When a program of several raises, each is run by itself, so that only those fail that must.
+    """
     if unfit := without_pins():
-        return Answer(index, None, unfit=unfit)
+        return [Answer(index, None, unfit=unfit) for index in indices]
     start = time.perf_counter()
     try:
-        result = importlib.import_module(study).run(trial, load_arrays(places))
-        return Answer(index, result, seconds=time.perf_counter() - start)
+        module, data = importlib.import_module(study), load_arrays(places)
+        results = (
+            [module.run(trials[0], data)] if len(trials) == 1 else module.run_together(trials, data)
+        )
     except Exception:
-        return Answer(index, None, traceback.format_exc())
+        if len(trials) == 1:
+            return [Answer(indices[0], None, traceback.format_exc())]
+        alone = zip(indices, trials, strict=True)
+        return [execute(study, (index,), (trial,), places)[0] for index, trial in alone]
+    seconds = (time.perf_counter() - start) / len(trials)
+    answered = zip(indices, results, strict=True)
+    return [Answer(index, result, seconds=seconds) for index, result in answered]
 
 
 @cache
@@ -196,9 +209,32 @@ def answers(
     if not waiting:
         return
     places = tuple(str(place.resolve()) for place in data)
-    calls = [(i, study, trials[i], places) for i in waiting]
+    calls = [
+        (study, tuple(group), tuple(trials[i] for i in group), places)
+        for group in grouped(study, trials, waiting)
+    ]
     on = {"local": on_this_machine, "dask": on_dask, "ray": on_ray}[compute.backend]
     yield from on(calls, compute)
+
+
+def grouped(study: str, trials: Sequence[Trial], waiting: Sequence[int]) -> list[list[int]]:
+    """The places of trials that are run by one call each, the heaviest call first.
+
+    A study whose trials can be one program says by `together(trial)` what such trials share, and
+    by `AT_ONCE` how many there are at most in one; all others run trial by trial.
+    """
+    module = importlib.import_module(study)
+    if not hasattr(module, "together"):
+        return [[index] for index in waiting]
+    kinds: dict[Hashable, list[int]] = {}
+    for index in sorted(waiting):
+        kinds.setdefault(module.together(trials[index]), []).append(index)
+    groups = []
+    for kind in kinds.values():
+        # As equal as can be: 6 of at most 5 are two programs of 3.
+        size = -(-len(kind) // -(-len(kind) // module.AT_ONCE))
+        groups += [kind[start : start + size] for start in range(0, len(kind), size)]
+    return sorted(groups, key=lambda group: -sum(trials[index].cost for index in group))
 
 
 def on_this_machine(calls: Sequence[Call], compute: Compute) -> Iterator[Answer]:
@@ -215,7 +251,8 @@ def on_this_machine(calls: Sequence[Call], compute: Compute) -> Iterator[Answer]
             batch_size=1,
         )
         try:
-            yield from jobs(joblib.delayed(execute)(*call) for call in calls)
+            for found in jobs(joblib.delayed(execute)(*call) for call in calls):
+                yield from found
         except TerminatedWorkerError:
             raise killed("lower compute.workers in params.yaml") from None
 
@@ -237,7 +274,7 @@ def on_dask(calls: Sequence[Call], compute: Compute) -> Iterator[Answer]:
             raise no_cluster(compute, error) from None
         try:
             for future in as_completed([client.submit(execute, *call) for call in calls]):
-                yield future.result()
+                yield from future.result()
         except KilledWorker:
             raise killed("give the cluster's workers more") from None
 
@@ -255,7 +292,7 @@ def on_ray(calls: Sequence[Call], compute: Compute) -> Iterator[Answer]:
         running = [task.remote(*call) for call in calls]
         while running:
             (first,), running = ray.wait(running)
-            yield ray.get(first)
+            yield from ray.get(first)
     except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError):
         raise killed("give the cluster's workers more") from None
     finally:

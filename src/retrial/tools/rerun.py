@@ -21,7 +21,7 @@ def rerun(study: str, trials: Sequence[Trial], data: Sequence[str], out: Path) -
     """Run `trials` of a study on the arrays of `data`; write their records to `out`."""
     finished = []
     for index, trial in enumerate(trials):
-        answer = execute(index, f"retrial.studies.{study}", trial, tuple(data))
+        answer = execute(f"retrial.studies.{study}", (index,), (trial,), tuple(data))[0]
         if answer.unfit:
             raise RetrialError(answer.unfit)
         if answer.result is None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from retrial.core.records import Records
-from retrial.judging import choose, choose_library, choose_mse
+from retrial.judging import choose, choose_depth, choose_library, choose_mse
 from retrial.judging.ledger import Claim
 
 
@@ -28,4 +28,5 @@ SEARCHES = {
     "scratch_grid": Search("scratch_search", choose.readings, choose.other_reading),
     "mse_mlp": Search("mse_search", choose_mse.readings, None),
     "library_mlp": Search("library_search", choose_library.readings, choose_library.other_reading),
+    "depth": Search("depth_search", choose_depth.readings, choose_depth.other_reading),
 }

@@ -3,10 +3,10 @@
 Multilayer perceptrons on MNIST, softmax cross-entropy, at the table of report 004's choices.
 
     <activation>/<factor>           trained at the learning rate times the factor
-    operations/<activation>         elementwise operations of a call, counted, not timed
 
-All arms of a seed share their draws and their orders of batches. Times differ from machine to
-machine and belong to no record; `benchmarks/activation_cost.py` takes them.
+All arms of a seed share their draws and their orders of batches. What a call costs is counted, in
+elementwise operations: times differ from machine to machine and belong to no record, so that
+`benchmarks/activation_cost.py` takes them.
 """
 
 from collections import Counter
@@ -25,11 +25,11 @@ from retrial.deep_networks import (
     Seeds,
     Training,
     begun,
-    curves,
     digits,
     scores,
     trained,
 )
+from retrial.deep_results import result
 from retrial.gradient_flow import decay_metrics, layer_gradients
 from retrial.nets.activations import ActivationName, activation
 from retrial.nets.stacked import StackedNetwork
@@ -76,23 +76,18 @@ class Budget(FrozenModel):
     train_at_most: Count | None
 
     def seeds_of(self, arm: str) -> int:
-        """The number of seeds of an arm; there is no chance in a count of operations."""
-        if arm.startswith("operations/"):
-            return 1
+        """The number of seeds of an arm."""
         return self.seeds if arm.endswith("/1.0") else self.faster_seeds
 
 
 def arms(protocol: Protocol) -> dict[str, Config]:
     """The config of every arm at its full length, by name."""
     shared = protocol.training.config() | {"depth": protocol.depth, "epochs": protocol.epochs}
-    found: dict[str, Config] = {
+    return {
         f"{name}/{factor!r}": shared
         | {"activation": name, "learning_rate": protocol.training.learning_rate * factor}
         for name in protocol.activations
         for factor in protocol.factors
-    }
-    return found | {
-        f"operations/{name}": {"activation": name, "values": CHUNK} for name in protocol.activations
     }
 
 
@@ -100,9 +95,6 @@ def trials(protocol: Protocol, budget: Budget) -> list[Trial]:
     """One trial per arm and seed."""
     found = []
     for arm, full in arms(protocol).items():
-        if arm.startswith("operations/"):
-            found.append(Trial(NAME, arm, 0, full, cost=0.1))
-            continue
         epochs = min(full["epochs"], budget.epochs_at_most or full["epochs"])
         config = full | {"epochs": epochs, "train_at_most": budget.train_at_most}
         whole = epochs == full["epochs"] and budget.train_at_most is None
@@ -119,12 +111,12 @@ def skipped(protocol: Protocol, budget: Budget) -> list[str]:
 
 
 def together(trial: Trial) -> Hashable:
-    """What trials must share to be one program; counts run by themselves."""
-    return trial.arm if trial.arm.startswith("operations/") else deep_networks.together(trial)
+    """What trials must share to be trained in one program."""
+    return deep_networks.together(trial)
 
 
 def run_together(trials: Sequence[Trial], data: Mapping[str, Array]) -> list[Result]:
-    """Train networks that share a program and look at their hidden units, or count operations.
+    """Train networks that share a program and look at their hidden units.
 
     `data` as in `retrial.deep_networks.digits`. Metrics: those of `deep_networks.scores` and, for
     `untrained` and `trained` networks, of the gradients of a batch (`gradient_flow.decay_metrics`)
@@ -134,11 +126,9 @@ def run_together(trials: Sequence[Trial], data: Mapping[str, Array]) -> list[Res
     `<when>_lowest` and `<when>_highest` value. Arrays: `<when>_layers` (3, hidden layers): dead,
     sparse, saturated by layer. Curves as in `depth`.
 
-    Metrics of a count: `passes`, elementwise operations per value and call of forward and backward
-    together, and `transcendental`, those among them that are exponentials or their like.
+    `passes` are the elementwise operations per value of one call of forward and backward together,
+    `transcendental` those among them that are exponentials or their like.
     """
-    if trials[0].arm.startswith("operations/"):
-        return [_counted(trials[0].config)]
     config = trials[0].config
     examples = digits(data, "train", config["train_at_most"])
     tests = digits(data, "test")
@@ -147,25 +137,20 @@ def run_together(trials: Sequence[Trial], data: Mapping[str, Array]) -> list[Res
     network, histories = trained(NAME, trials, examples, tests)
     looks["trained"] = _look(network, examples, batch)
     of_train, of_test = (evaluate(network, part) for part in (examples, tests))
+    counted = operations(config["activation"])
+    counts = {
+        "passes": Metric(sum(counted.values()), 0),
+        "transcendental": Metric(sum(counted[one] for one in TRANSCENDENTAL), 0),
+    }
     results = []
     for member, history in enumerate(histories):
-        metrics = scores(of_train[member], of_test[member])
+        metrics = scores(of_train[member], of_test[member]) | counts
         arrays = {}
         for when, look in looks.items():
             own, layers = look[member]
             metrics |= {f"{when}_{name}": metric for name, metric in own.items()}
             arrays[f"{when}_layers"] = layers
-        divergence = history.divergence
-        results.append(
-            Result(
-                metrics=metrics,
-                status="ok" if divergence is None else "diverged",
-                decided=divergence is not None and config["train_at_most"] is None,
-                detail={} if divergence is None else divergence._asdict(),
-                curves=curves(history),
-                arrays=arrays,
-            )
-        )
+        results.append(result(config, history, metrics, arrays))
     return results
 
 
@@ -242,31 +227,19 @@ class _Counted(np.ndarray):
         return found.view(_Counted) if isinstance(found, np.ndarray) else found
 
 
-def operations(name: ActivationName, values: int) -> Counter[str]:
+def operations(name: ActivationName) -> Counter[str]:
     """The elementwise operations of one forward and one backward call, by NumPy's names."""
-    function = activation(name, 1, values, np.float32)
+    x = np.linspace(-3, 3, CHUNK, dtype=np.float32)[None]
+    function = activation(name, 1, CHUNK, np.float32)
     for attribute, value in vars(function).items():
         if isinstance(value, np.ndarray):
             setattr(function, attribute, value.view(_Counted))
     _Counted.seen = Counter()
-    x = np.linspace(-3, 3, values, dtype=np.float32)[None]
     function.forward(x.view(_Counted))
     function.backward(np.ones_like(x).view(_Counted))
     return _Counted.seen
 
 
-def _counted(config: Mapping[str, Any]) -> Result:
-    found = operations(config["activation"], config["values"])
-    heavy = sum(found[one] for one in TRANSCENDENTAL)
-    return Result(
-        metrics={
-            "passes": Metric(sum(found.values()), 0),
-            "transcendental": Metric(heavy, 0),
-        },
-        detail={"operations": dict(sorted(found.items()))},
-    )
-
-
 def run(trial: Trial, data: Mapping[str, Array]) -> Result:
-    """Train and look at one network, or count."""
+    """Train and look at one network."""
     return run_together([trial], data)[0]

@@ -30,11 +30,11 @@ from retrial.deep_networks import (
     Seeds,
     Training,
     begun,
-    curves,
     digits,
     scores,
     trained,
 )
+from retrial.deep_results import correct_bits, result
 from retrial.gradient_flow import decay_metrics, layer_gradients
 from retrial.nets.activations import ActivationName
 from retrial.training.optimisers import OptimiserName
@@ -175,39 +175,32 @@ def run_together(trials: Sequence[Trial], data: Mapping[str, Array]) -> list[Res
     `trained`.
 
     Curves, per epoch: `running_loss`, `running_accuracy`, averages over the batches as they were
-    trained on; `test_loss`, `test_accuracy`. Arrays: `correct` (uint8, per test image), but in
-    the gradients group `untrained` and `trained` as `gradient_flow.layer_gradients`.
+    trained on; `test_loss`, `test_accuracy`. Arrays of the table: `correct_bits`, whether each test
+    image is right, eight images a byte; of the gradients group `untrained` and `trained` as
+    `gradient_flow.layer_gradients`.
     """
     config = trials[0].config
     examples = digits(data, "train", config["train_at_most"])
     tests = digits(data, "test")
     batch = Labelled(*(part[: config["batch"]] for part in examples))
-    measured = group(trials[0].arm) == "gradients"
-    untrained = layer_gradients(begun(NAME, trials), batch) if measured else None
+    kind = group(trials[0].arm)
+    gradients = {}
+    if kind == "gradients":
+        gradients["untrained"] = layer_gradients(begun(NAME, trials), batch)
     network, histories = trained(NAME, trials, examples, tests)
-    after = layer_gradients(network, batch) if measured else None
+    if kind == "gradients":
+        gradients["trained"] = layer_gradients(network, batch)
     of_train, of_test = (evaluate(network, part) for part in (examples, tests))
     constant = Metric(prior_loss(examples.labels, tests.labels), len(tests.labels))
     results = []
     for member, history in enumerate(histories):
         metrics = scores(of_train[member], of_test[member]) | {"prior_loss": constant}
-        arrays = {"correct": (of_test[member].predictions == tests.labels).astype(np.uint8)}
-        if untrained is not None and after is not None:
-            arrays = {"untrained": untrained[member], "trained": after[member]}
-            for when, quantiles in arrays.items():
-                metrics |= decay_metrics(when, quantiles)
-        divergence = history.divergence
-        results.append(
-            Result(
-                metrics=metrics,
-                status="ok" if divergence is None else "diverged",
-                # More epochs could not have changed a network that has diverged.
-                decided=divergence is not None and config["train_at_most"] is None,
-                detail={} if divergence is None else divergence._asdict(),
-                curves=curves(history),
-                arrays=arrays,
-            )
-        )
+        arrays = {when: quantiles[member] for when, quantiles in gradients.items()}
+        for when, quantiles in arrays.items():
+            metrics |= decay_metrics(when, quantiles)
+        if kind == "table":
+            arrays["correct_bits"] = correct_bits(of_test[member], tests)
+        results.append(result(config, history, metrics, arrays))
     return results
 
 

@@ -34,12 +34,12 @@ from retrial.deep_networks import (
     Start,
     Training,
     begun,
-    curves,
     digits,
     finite,
     scores,
     trained,
 )
+from retrial.deep_results import correct_bits, result
 from retrial.mean_field import fate
 from retrial.nets.activations import ActivationName, activation
 from retrial.nets.stacked import StackedNetwork
@@ -198,7 +198,7 @@ def run_together(trials: Sequence[Trial], data: Mapping[str, Array]) -> list[Res
     or not finite. Arrays: `moments` (2, hidden layers), of pre-activations and of gradients.
 
     Metrics of map and pairing arms: loss (nats), accuracy (0…1) of `train` and `test`, `gap`,
-    `predicted_classes`. Curves as in `depth`. Arrays of pairing arms: `correct` (uint8, per image).
+    `predicted_classes`. Curves and `correct_bits` (of pairing arms) as in `depth`.
     """
     kind = group(trials[0].arm)
     if kind == "library":
@@ -211,21 +211,16 @@ def _trained(trials: Sequence[Trial], data: Mapping[str, Array]) -> list[Result]
     tests = digits(data, "test")
     network, histories = trained(NAME, trials, examples, tests)
     of_train, of_test = (evaluate(network, part) for part in (examples, tests))
-    results = []
-    for member, history in enumerate(histories):
-        right = (of_test[member].predictions == tests.labels).astype(np.uint8)
-        divergence = history.divergence
-        results.append(
-            Result(
-                metrics=scores(of_train[member], of_test[member]),
-                status="ok" if divergence is None else "diverged",
-                decided=divergence is not None and trials[0].config["train_at_most"] is None,
-                detail={} if divergence is None else divergence._asdict(),
-                curves=curves(history),
-                arrays={"correct": right} if group(trials[0].arm) == "pairing" else {},
-            )
+    pairing = group(trials[0].arm) == "pairing"
+    return [
+        result(
+            trials[0].config,
+            history,
+            scores(of_train[member], of_test[member]),
+            {"correct_bits": correct_bits(of_test[member], tests)} if pairing else {},
         )
-    return results
+        for member, history in enumerate(histories)
+    ]
 
 
 def _signals(trials: Sequence[Trial], data: Mapping[str, Array]) -> list[Result]:

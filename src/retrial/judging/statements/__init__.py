@@ -6,8 +6,12 @@ from retrial.core.records import Records
 from retrial.judging.ledger import Claim
 from retrial.judging.outcome import Outcome
 from retrial.judging.statements import (
+    activations,
     autoencoders,
     codes,
+    depth,
+    gradients,
+    initialisation,
     kernels,
     library,
     library_grid,
@@ -61,7 +65,20 @@ TESTS: dict[str, Test] = {
         codes.slight_reduction,
         codes.transfers,
         codes.hard_tops,
+        depth.best_where_shallow,
+        depth.fails_to_generalise,
+        depth.own_table_small,
+        gradients.vanishes_within,
+        gradients.small_not_vanishing,
+        gradients.steady,
+        gradients.biases_alike,
+        gradients.similar_curves,
+        gradients.smaller_gradients,
+        initialisation.named_variance,
+        initialisation.vanishes_or_explodes,
+        initialisation.suits,
+        activations.listed,
     )
 }
 # Those that the print alone decides: no budget cuts them short.
-BY_PRINT = (mse_mlp.own_code,)
+BY_PRINT = (mse_mlp.own_code, depth.own_table_small)

@@ -25,6 +25,8 @@ from retrial.statistics import (
 
 # Differences of two arms, in test accuracy if nothing else is said: per seed, and per image.
 Pair = tuple[np.ndarray, np.ndarray]
+# An array with eight images a byte.
+BITS = "correct_bits"
 
 
 def shared_seeds(records: Records, arms: Iterable[str]) -> list[int]:
@@ -38,19 +40,25 @@ def compared(
 ) -> tuple[list[int], Pair]:
     """The shared seeds, and an `array` (images,) of `first` less `second` per seed and per image.
 
-    With the default that is test accuracy.
+    With the default that is test accuracy; with BITS as well, of studies that keep it so.
     """
     seeds = shared_seeds(records, (first, second))
     if not seeds:
         return [], (np.empty(0), np.empty(0))
     differences = np.array(
         [
-            records.array(first, seed, array).astype(float)
-            - records.array(second, seed, array).astype(float)
+            _per_image(records, first, seed, array) - _per_image(records, second, seed, array)
             for seed in seeds
         ]
     )
     return seeds, (differences.mean(axis=1), differences.mean(axis=0))
+
+
+def _per_image(records: Records, arm: str, seed: int, array: str) -> np.ndarray:
+    found = records.array(arm, seed, array)
+    if array == BITS:
+        found = np.unpackbits(found, count=records.sample_size(arm, "test_accuracy"))
+    return found.astype(float)
 
 
 def not_comparable(records: Records, arms: Iterable[str], seeds: Sequence[int]) -> Outcome | None:

@@ -17,8 +17,6 @@ takes more than a minute. Goal: at least 1.5× against float64, better 2.5×.
 """
 
 import argparse
-import os
-import statistics
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -26,7 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from taking_turns import answer, contend, started
+from taking_turns import contend, entry, in_turns
 
 ROOT = Path(__file__).resolve().parent.parent
 HIDDEN = (128, 64, 32)
@@ -119,33 +117,14 @@ def main() -> None:
     if chosen.contender:
         contend(warm(CONTENDERS[chosen.contender], chosen))
         return
-    core = max(os.sched_getaffinity(0))
-    processes = {name: started(__file__, name, core, sys.argv[1:]) for name in CONTENDERS}
-    seconds: dict[str, list[float]] = {name: [] for name in CONTENDERS}
-    for _ in range(chosen.rounds):
-        for name, process in processes.items():
-            assert process.stdin is not None
-            process.stdin.write("search\n")
-            process.stdin.flush()
-            seconds[name].append(float(answer(process)))
-    for process in processes.values():
-        process.communicate()
-
+    seconds = in_turns(__file__, list(CONTENDERS), chosen.rounds, sys.argv[1:])
     cells = len(chosen.solver) * len(LEARNING_RATES) * len(chosen.batch)
     print(
         f"{cells} cells × {FOLDS} folds of {chosen.train} images, {chosen.epochs} epochs, one core"
     )
     print(f"CPU seconds, median of {chosen.rounds} alternated runs (min–max)")
-    ours = statistics.median(seconds[OURS])
     for name, times in seconds.items():
-        median = statistics.median(times)
-        text = f"{name:21s} {median:7.2f} s ({min(times):.2f}–{max(times):.2f})"
-        if name != OURS:
-            text += f"  ours is {median / ours:.2f}× faster"
-            goal = GOALS[name]
-            if goal is not None:
-                text += f", goal {goal}×: {'met' if median / ours >= goal else 'MISSED'}"
-        print(text)
+        print(entry(f"{name:21s}", times, None if name == OURS else seconds[OURS], GOALS.get(name)))
 
 
 if __name__ == "__main__":

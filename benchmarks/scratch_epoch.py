@@ -15,14 +15,12 @@ Expected on 2 cores of Zen 4: at least 2.5× against scikit-learn float64, 1.3×
 
 import argparse
 import itertools
-import os
-import statistics
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from taking_turns import answer, contend, started
+from taking_turns import contend, entry, in_turns
 
 SIZES = (784, 256, 128, 64, 32, 10)
 ROWS, BATCH, LEARNING_RATE = 60_000, 128, 0.01
@@ -121,31 +119,12 @@ def main() -> None:
     if arguments.contender:
         contend(CONTENDERS[arguments.contender]())
         return
-    core = max(os.sched_getaffinity(0))
-    processes = {name: started(__file__, name, core) for name in CONTENDERS}
-    seconds: dict[str, list[float]] = {name: [] for name in CONTENDERS}
-    for _ in range(arguments.rounds):
-        for name, process in processes.items():
-            assert process.stdin is not None
-            process.stdin.write("epoch\n")
-            process.stdin.flush()
-            seconds[name].append(float(answer(process)))
-    for process in processes.values():
-        process.communicate()
-
+    seconds = in_turns(__file__, list(CONTENDERS), arguments.rounds)
     print(
         f"one epoch, one core, CPU seconds, median of {arguments.rounds} alternated runs (min–max)"
     )
-    ours = statistics.median(seconds[OURS])
     for name, times in seconds.items():
-        median = statistics.median(times)
-        text = f"{name:28s} {median:6.3f} s ({min(times):.3f}–{max(times):.3f})"
-        goal = GOALS.get(name)
-        if name != OURS:
-            text += f"  ours is {median / ours:.2f}× faster"
-        if goal is not None:
-            text += f", goal {goal}×: {'met' if median / ours >= goal else 'MISSED'}"
-        print(text)
+        print(entry(f"{name:28s}", times, None if name == OURS else seconds[OURS], GOALS.get(name)))
 
 
 if __name__ == "__main__":

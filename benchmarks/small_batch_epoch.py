@@ -17,15 +17,13 @@ torch at the small network, 1× at the deep one.
 
 import argparse
 import itertools
-import os
-import statistics
 import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from taking_turns import answer, contend, started
+from taking_turns import contend, entry, in_turns
 
 NETWORKS = {"small": (784, 128, 10), "deep": (784, 1024, 512, 256, 128, 64, 10)}
 ROWS, BATCH, LEARNING_RATE = 60_000, 32, 0.01
@@ -128,41 +126,23 @@ def main() -> None:
     if arguments.contender:
         contend(CONTENDERS[arguments.contender]())
         return
-    core = max(os.sched_getaffinity(0))
     chosen = [arguments.network] if arguments.network else list(NETWORKS)
     print(
         f"one epoch, one core, CPU seconds, median of {arguments.rounds} alternated runs (min–max)"
     )
     for network in chosen:
-        show(network, core, arguments.rounds)
+        show(network, arguments.rounds)
 
 
-def show(network: str, core: int, rounds: int) -> None:
+def show(network: str, rounds: int) -> None:
     """Time the contenders of one network in turns and print them beside ours."""
     names = [name for name in CONTENDERS if name.startswith(f"{network}: ")]
-    processes = {name: started(__file__, name, core) for name in names}
-    seconds: dict[str, list[float]] = {name: [] for name in names}
-    for _ in range(rounds):
-        for name, process in processes.items():
-            assert process.stdin is not None
-            process.stdin.write("epoch\n")
-            process.stdin.flush()
-            seconds[name].append(float(answer(process)))
-    for process in processes.values():
-        process.communicate()
-
+    seconds = in_turns(__file__, names, rounds)
     for name in MAKERS:
-        times = seconds[f"{network}: {name}"]
-        text = f"{network:5s} {name:21s} {statistics.median(times):6.3f} s"
-        text += f" ({min(times):.3f}–{max(times):.3f})"
         ours = OURS_MASKED if "dropout" in name else OURS
-        if name != ours:
-            ratio = statistics.median(times) / statistics.median(seconds[f"{network}: {ours}"])
-            text += f"  ours is {ratio:.2f}× faster"
-            if name == RIVAL:
-                goal = GOALS[network]
-                text += f", goal {goal}×: {'met' if ratio >= goal else 'MISSED'}"
-        print(text)
+        beside = None if name == ours else seconds[f"{network}: {ours}"]
+        goal = GOALS[network] if name == RIVAL else None
+        print(entry(f"{network:5s} {name:21s}", seconds[f"{network}: {name}"], beside, goal))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Contenders of a benchmark, each in a process of its own on one core, that work in turns."""
 
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -12,9 +13,14 @@ def contend(work: Callable[[], object]) -> None:
     work()
     print("ready", flush=True)
     for _ in sys.stdin:
-        start = time.process_time()
-        work()
-        print(time.process_time() - start, flush=True)
+        print(cpu_seconds(work), flush=True)
+
+
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """What one call takes of this process's CPU time."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
 
 
 def started(
@@ -44,3 +50,41 @@ def answer(process: subprocess.Popen[str]) -> str:
     if not line:
         sys.exit(f"a contender ended early: {process.args!r}")
     return line
+
+
+def in_turns(
+    script: str, names: Sequence[str], rounds: int, options: Sequence[str] = ()
+) -> dict[str, list[float]]:
+    """CPU seconds of the contenders of `script`, all on the last core: one turn each in a round.
+
+    `options` as in `started`.
+    """
+    core = max(os.sched_getaffinity(0))
+    processes = {name: started(script, name, core, options) for name in names}
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(rounds):
+        for name, process in processes.items():
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+            seconds[name].append(float(answer(process)))
+    for process in processes.values():
+        process.communicate()
+    return seconds
+
+
+def entry(
+    label: str,
+    times: Sequence[float],
+    ours: Sequence[float] | None = None,
+    goal: float | None = None,
+) -> str:
+    """A line of a benchmark's table: seconds and, of a peer, the ratio of the medians to ours."""
+    median = statistics.median(times)
+    text = f"{label} {median:7.3f} s ({min(times):.3f}–{max(times):.3f})"
+    if ours is not None:
+        ratio = median / statistics.median(ours)
+        text += f"  ours is {ratio:.2f}× faster"
+        if goal is not None:
+            text += f", goal {goal}×: {'met' if ratio >= goal else 'MISSED'}"
+    return text

@@ -173,7 +173,7 @@ def biases_alike(claim: Claim, records: Records) -> Outcome:
         weights, biases = (
             records.metric(arm, f"trained_{part}_decay") for part in ("weights", "biases")
         )
-        most = max(absolute, relative * abs(float(np.nanmean(weights)))) if len(weights) else 0.0
+        most = max(absolute, relative * abs(float(weights.mean())))
         verdict, told = within(biases - weights, -most, most)
         parts.append((verdict, f"{_activation(arm)}, {_depth(arm)}: {told}, within ±{most:.3g}"))
     return outcome(parts, len(records.of(claim.evidence.arm)))

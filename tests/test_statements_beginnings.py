@@ -1,0 +1,157 @@
+"""Tests of report 003's sentences on initial weights and activations, on made-up records."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_records import made
+
+from retrial.judging.ledger import Claim, find, load_claims
+from retrial.judging.outcome import Outcome
+from retrial.judging.statements import TESTS
+
+CLAIMS = load_claims(Path(__file__).parents[1] / "claims")
+IMAGES = 400
+
+
+def claim(name: str) -> Claim:
+    return find(CLAIMS, f"003-{name}")
+
+
+def judged(one: Claim, found) -> Outcome:
+    return TESTS[one.evidence.test or ""](one, found)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "verdict"),
+    [
+        ("3-he", 2.0000000000000004, "reproduced"),
+        ("3-he", 2.01, "contradicted"),
+        ("3-he-tanh", 25 / 9, "contradicted"),
+        ("3-xavier", 2.0, "reproduced"),
+    ],
+)
+def test_a_named_variance_is_compared_exactly(
+    tmp_path: Path, name: str, value: float, verdict: str
+) -> None:
+    one = claim(name)
+    arms = {one.evidence.arm: 1, one.evidence.rival(): 5}
+
+    def make(arm, seed):
+        factors = {"forward_factor": 0.99 + 0.001 * seed, "predicted_forward_factor": 1.0}
+        return {"metrics": factors if arm != "library" else {one.evidence.metric: value}}
+
+    outcome = judged(one, made(tmp_path, "initialisation", arms, make))
+    assert outcome.verdict == verdict
+    assert "is multiplied by 0.992 a layer (theory: 1), which keeps them" in outcome.reason
+
+
+def signals(folder: Path, small: float, large: float):
+    """Gradients' second moments that change by so many decades a layer, going back."""
+    one = claim("3-random")
+
+    def make(arm, seed):
+        slope = (small if arm.endswith("0.01") else large) + 0.001 * seed
+        logs = slope * np.arange(40)[::-1]
+        return {
+            "metrics": {"gradient_total": float(logs[0] - logs[-1])},
+            "arrays": {"moments": np.stack([np.ones(40), 10.0**logs])},
+        }
+
+    return one, made(folder, "initialisation", dict.fromkeys(one.evidence.arms, 5), make)
+
+
+@pytest.mark.parametrize(
+    ("small", "large", "verdict"),
+    [(-1, 1, "reproduced"), (-1, 0, "contradicted"), (0.5, 1, "contradicted")],
+)
+def test_plain_random_weights_vanish_and_explode(tmp_path, small, large, verdict) -> None:
+    one, found = signals(tmp_path, small, large)
+    assert judged(one, found).verdict == verdict
+
+
+def pairing(folder: Path, accuracy, seeds=10):
+    one = claim("3-pairing")
+
+    def make(arm, seed):
+        _, activation, start = arm.split("/")
+        right = np.random.default_rng(seed).random(IMAGES) < accuracy(activation, start)
+        return {
+            "metrics": {"test_accuracy": (float(right.mean()), IMAGES)},
+            "arrays": {"correct_bits": np.packbits(right)},
+        }
+
+    return one, made(folder, "initialisation", dict.fromkeys(one.evidence.arms, seeds), make)
+
+
+def test_every_pair_must_have_the_claimed_order(tmp_path: Path) -> None:
+    def claimed(activation, start):
+        return 0.9 if (activation == "relu") == (start == "he_normal") else 0.6
+
+    one, found = pairing(tmp_path / "a", claimed)
+    outcome = judged(one, found)
+    assert outcome.verdict == "reproduced"
+    assert "relu from he_normal less relu from glorot_normal +0.3" in outcome.reason
+    one, found = pairing(tmp_path / "b", lambda *cell: 0.9 if cell[1] == "he_normal" else 0.6)
+    assert judged(one, found).verdict == "contradicted"
+    one, found = pairing(tmp_path / "c", claimed, seeds=3)
+    outcome = judged(one, found)
+    assert (outcome.verdict, outcome.seeds_needed) == ("inconclusive", 10)
+
+
+HIDDEN = {
+    "relu/1.0": {
+        "trained_sparse": 0.5, "trained_weights_decay": -0.05, "untrained_dead": 0.02,
+        "trained_dead": 0.02, "trained_highest": 7.0, "passes": 3, "transcendental": 0,
+    },
+    "relu/10.0": {"untrained_dead": 0.02, "trained_dead": 0.2},
+    "sigmoid/1.0": {
+        "trained_weights_decay": -0.6, "trained_lowest": 0.01, "trained_highest": 0.99,
+        "trained_mean": 0.5, "trained_saturated": 0.2, "passes": 7, "transcendental": 1,
+    },
+    "tanh/1.0": {"passes": 4, "transcendental": 1},
+}  # fmt: skip
+RELU, SIGMOID = "4-relu", "4-sig"
+
+
+def hidden(folder: Path, arm: str = "", **changes: float):
+    def make(name, seed):
+        metrics = HIDDEN[name] | (changes if name == arm else {})
+        # Counts do not differ between seeds, shares do.
+        return {
+            "metrics": {
+                key: value if isinstance(value, int) else value * (1 + 0.001 * seed)
+                for key, value in metrics.items()
+            }
+        }
+
+    return made(folder, "activations", dict.fromkeys(HIDDEN, 5), make)
+
+
+@pytest.mark.parametrize("name", [RELU, SIGMOID])
+def test_a_list_holds_when_all_its_points_do(tmp_path: Path, name: str) -> None:
+    outcome = judged(claim(name), hidden(tmp_path))
+    assert outcome.verdict == "reproduced"
+    assert "not tested: " in outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "arm", "changes"),
+    [
+        (RELU, "relu/1.0", {"trained_sparse": 0.05}),
+        (RELU, "sigmoid/1.0", {"trained_weights_decay": -0.01}),
+        (RELU, "relu/1.0", {"transcendental": 1}),
+        (RELU, "tanh/1.0", {"passes": 2}),
+        (RELU, "relu/10.0", {"trained_dead": 0.02}),
+        (RELU, "relu/1.0", {"trained_highest": 0.9}),
+        (SIGMOID, "sigmoid/1.0", {"trained_highest": 1.01}),
+        (SIGMOID, "sigmoid/1.0", {"trained_weights_decay": -0.2}),
+        (SIGMOID, "sigmoid/1.0", {"trained_mean": 0.01}),
+        (SIGMOID, "sigmoid/1.0", {"passes": 3}),
+        (SIGMOID, "sigmoid/1.0", {"trained_saturated": 0.001}),
+    ],
+)
+def test_one_point_that_does_not_show_contradicts_the_list(
+    tmp_path: Path, name: str, arm: str, changes: dict
+) -> None:
+    assert judged(claim(name), hidden(tmp_path, arm, **changes)).verdict == "contradicted"

@@ -1,11 +1,11 @@
 """What report 004, exercise 1 leaves open: width, batch, optimiser, learning rate, beginning.
 
-Two rounds, both recorded, one seed each. `shallow` trains the networks of five hidden layers over
-all combinations for the printed 50 epochs. `deep` trains those of 20 and 40 layers for the
-candidates that params.yaml lists, which are, of each optimiser and initialiser, the one that the
-shallow round's record puts first at the chosen width and batch. Which candidate the printed table
-points to is for `retrial.judging`; nothing here sees a printed value. The seeds begin at 1000, so
-that the judgement's seeds had no part in the choice.
+Two rounds, both recorded, one seed each. The shallow one trains the networks of five hidden layers
+over all combinations of each grid, for the printed 50 epochs; the deep one those of 20 and 40
+layers, for candidates that the shallow round's record puts first (`retrial.judging.choose_depth`
+says which). Which candidate the printed table points to is for `retrial.judging` as well; nothing
+here sees a printed value. The seeds begin at 1000, so that the judgement's seeds had no part in the
+choice.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -31,20 +31,42 @@ AT_ONCE = 3
 Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
 
 
-class Protocol(FrozenModel):
-    """The grid of the shallow round, and the candidates of the deep one.
+class Grid(FrozenModel):
+    """All combinations of these; `optimisers` holds the learning rates of each."""
 
-    `optimisers` holds the learning rates of each. Every candidate is trained with each activation,
-    for all epochs.
+    widths: Counts
+    batches: Counts
+    optimisers: Annotated[dict[OptimiserName, tuple[Positive, ...]], Field(min_length=1)]
+    initialisers: Annotated[tuple[Start, ...], Field(min_length=1)]
+
+    def candidates(self) -> list[Training]:
+        """The combinations."""
+        return [
+            Training(
+                width=width,
+                batch=batch,
+                optimiser=optimiser,
+                learning_rate=rate,
+                initialiser=initialiser,
+            )
+            for width in self.widths
+            for batch in self.batches
+            for optimiser, rates in self.optimisers.items()
+            for rate in rates
+            for initialiser in self.initialisers
+        ]
+
+
+class Protocol(FrozenModel):
+    """The grids of the shallow round, which may overlap, and the candidates of the deep one.
+
+    Every candidate is trained with each activation, for all epochs.
     """
 
     activations: Annotated[tuple[ActivationName, ...], Field(min_length=1)]
     epochs: Count
     shallow: Count
-    widths: Counts
-    batches: Counts
-    optimisers: Annotated[dict[OptimiserName, tuple[Positive, ...]], Field(min_length=1)]
-    initialisers: Annotated[tuple[Start, ...], Field(min_length=1)]
+    grids: Annotated[tuple[Grid, ...], Field(min_length=1)]
     deep: Counts
     deep_candidates: tuple[Training, ...]
 
@@ -61,21 +83,7 @@ def arms(protocol: Protocol) -> dict[str, Config]:
 
     The parts are depth, activation, optimiser, learning rate, initialiser, width, batch.
     """
-    shallow = [
-        Training(
-            width=width,
-            batch=batch,
-            optimiser=optimiser,
-            learning_rate=rate,
-            initialiser=initialiser,
-        )
-        for width in protocol.widths
-        for batch in protocol.batches
-        for optimiser, rates in protocol.optimisers.items()
-        for rate in rates
-        for initialiser in protocol.initialisers
-    ]
-    rounds = [(protocol.shallow, one) for one in shallow]
+    rounds = [(protocol.shallow, one) for grid in protocol.grids for one in grid.candidates()]
     rounds += [(depth, one) for depth in protocol.deep for one in protocol.deep_candidates]
     return {
         f"{depth}/{activation}/{one.optimiser}/{one.learning_rate!r}/{one.initialiser}"

@@ -3,10 +3,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
 import pytest
+import toy_group
 import toy_study
 from distributed import LocalCluster
 from processes import alive, wait_for
@@ -19,8 +21,8 @@ from retrial.core.errors import RetrialError
 from retrial.core.records import Finished
 from retrial.core.trial import Trial
 from retrial.running import sweep as sweeping
-from retrial.running.store import Store
-from retrial.running.sweep import load_arrays, sweep
+from retrial.running.store import Store, pack
+from retrial.running.sweep import execute, grouped, load_arrays, sweep
 
 AROUND = {"code": "0", "data": {}, "lock": "0", "pins": {}}
 TWO = Compute(backend="local", address=None, workers=2)
@@ -35,8 +37,11 @@ def data(tmp_path: Path) -> list[Path]:
     return [folder]
 
 
-def run(trials: list[Trial], data: list[Path], store: Path, compute: Compute, observer=None):
-    return sweep("toy_study", trials, data, AROUND, compute, Store(store), observer)[0]
+def run(
+    trials: list[Trial], data: list[Path], store: Path, compute: Compute, observer=None,
+    study: str = "toy_study",
+):  # fmt: skip
+    return sweep(study, trials, data, AROUND, compute, Store(store), observer)[0]
 
 
 def written(found: list[Finished], folder: Path) -> dict[str, bytes]:
@@ -113,6 +118,79 @@ def test_a_trial_that_raises_stops_no_other(
     assert "'raises': True" in told
     assert "this trial was told to raise" in told
     assert len(list((tmp_path / "s").rglob("*.trial"))) == 4
+
+
+def test_trials_of_one_kind_are_equal_programs_the_heaviest_first() -> None:
+    trials = [*toy_group.trials(5), *toy_group.trials(1, factor=5.0)]
+    # Costs grow with the place within a kind: 1 to 5, and 1 again.
+    assert grouped("toy_group", trials, range(6)) == [[3, 4], [0, 1, 2], [5]]
+    # Four of at most three are two programs of two, in whatever order they wait.
+    assert grouped("toy_group", trials, [4, 1, 0, 2]) == [[2, 4], [0, 1]]
+    assert grouped("toy_group", trials, [5, 3]) == [[3], [5]]
+    assert grouped("toy_study", trials, [2, 0, 1]) == [[2], [0], [1]]
+
+
+def test_bytes_of_programs_do_not_depend_on_grouping_or_on_a_replay_of_a_part(
+    data: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials = [*toy_group.trials(5), *toy_group.trials(2, factor=5.0)]
+
+    def bytes_of(name: str, *parts: list[Trial]) -> dict[str, bytes]:
+        for part in parts:
+            found = run(part, data, tmp_path / name, TWO, study="toy_group")
+        return written(found, tmp_path / f"{name}-records")
+
+    whole = bytes_of("whole", trials)
+    # The programs were 0, 1, 2 and 3, 4 and 5, 6; with 3 and 5 replayed, 0, 1 and 2, 4 and 6.
+    assert bytes_of("replayed", [trials[3], trials[5]], trials) == whole
+    # A study that says nothing of programs runs trial by trial.
+    monkeypatch.delattr(toy_group, "together")
+    assert bytes_of("alone", trials) == whole
+
+
+def test_a_trial_that_raises_in_a_program_fails_alone(
+    data: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "without_pins", str)
+    bad = Trial("toy_group", "bad", 9, {"factor": 1.0, "raises": True})
+    first, last = toy_group.trials(2)
+    places = (str(data[0]),)
+    toy_group.programs.clear()
+    answers = execute("toy_group", (4, 7, 5), (first, bad, last), places)
+    assert toy_group.programs == [3, 1, 1, 1]
+    assert [answer.place for answer in answers] == [4, 7, 5]
+    assert answers[1].result is None
+    assert "this program was told to raise" in answers[1].traceback
+    arrays = load_arrays(places)
+    for answer, trial in ((answers[0], first), (answers[2], last)):
+        assert answer.traceback == ""
+        assert pack(answer.result, 0.0) == pack(toy_group.run(trial, arrays), 0.0)
+
+
+def test_a_program_s_seconds_are_shared_by_its_trials(
+    data: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(perf_counter=iter([10.0, 16.0]).__next__)
+    monkeypatch.setattr(sweeping, "time", clock)
+    monkeypatch.setattr(sweeping, "without_pins", str)
+    answers = execute("toy_group", (0, 1), tuple(toy_group.trials(2)), (str(data[0]),))
+    assert [answer.seconds for answer in answers] == [3.0, 3.0]
+
+
+def test_the_others_of_a_program_that_raises_are_kept(
+    data: list[Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    trials = toy_group.trials(3)
+    bad = Trial("toy_group", "bad", 9, {"factor": 1.0, "raises": True})
+    told = "toy_group: 1 of 3 trials failed, the others are kept: bad"
+    with pytest.raises(RetrialError, match=told):
+        run([trials[0], bad, trials[2]], data, tmp_path / "s", TWO, study="toy_group")
+    assert "trial bad with seed 9 raised" in capfd.readouterr().err
+    assert len(list((tmp_path / "s").rglob("*.trial"))) == 2
+    # Kept as they would be without it.
+    mended = written(run(trials, data, tmp_path / "s", TWO, study="toy_group"), tmp_path / "r1")
+    fresh = written(run(trials, data, tmp_path / "f", TWO, study="toy_group"), tmp_path / "r2")
+    assert mended == fresh
 
 
 def test_a_fingerprint_covers_what_a_result_depends_on() -> None:

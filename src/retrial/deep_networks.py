@@ -27,9 +27,11 @@ Config = dict[str, Any]
 
 PIXELS = 28 * 28
 TRAINING_IMAGES = 60_000
-# "normal" has one standard deviation in every layer, the config's `deviation`.
-Start = Literal["glorot_uniform", "glorot_normal", "he_normal", "lecun_normal", "default",
-                "normal", "as_tanh"]  # fmt: skip
+Start = Literal[
+    "glorot_uniform", "glorot_normal", "he_normal", "lecun_normal", "default", "as_tanh"
+]
+# One standard deviation in every layer, the config's `deviation`.
+PLAIN = "normal"
 # What networks may differ in and still be trained in one program.
 APART = ("initialiser", "deviation")
 
@@ -63,7 +65,7 @@ def lecun_normal(inputs: int, outputs: int, generator: np.random.Generator) -> A
 def drawing(config: Mapping[str, Any]) -> Initialiser:
     """How the weights of a config are drawn."""
     name = config["initialiser"]
-    if name == "normal":
+    if name == PLAIN:
         return normal(config["deviation"])
     own = {"lecun_normal": lecun_normal, "as_tanh": INITIALISERS["glorot_uniform"]}
     return own[name] if name in own else INITIALISERS[name]

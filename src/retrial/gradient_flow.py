@@ -79,7 +79,9 @@ def decay(peaks: Array) -> Decay:
     y -= y.mean()
     slope = float((x * y).sum() / (x * x).sum())
     total = float((y * y).sum())
-    return Decay(slope, slope**2 * float((x * x).sum()) / total if total else 1.0, steps)
+    # Equal gradients leave nothing but rounding about their line.
+    fit = slope**2 * float((x * x).sum()) / total if total > 1e-20 else 1.0
+    return Decay(slope, fit, steps)
 
 
 def decay_metrics(when: str, quantiles: Array) -> Mapping[str, Metric]:

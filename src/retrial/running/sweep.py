@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -231,9 +232,10 @@ def grouped(study: str, trials: Sequence[Trial], waiting: Sequence[int]) -> list
         kinds.setdefault(module.together(trials[index]), []).append(index)
     groups = []
     for kind in kinds.values():
-        # As equal as can be: 6 of at most 5 are two programs of 3.
-        size = -(-len(kind) // -(-len(kind) // module.AT_ONCE))
-        groups += [kind[start : start + size] for start in range(0, len(kind), size)]
+        # As equal as can be: 7 of at most 5 are programs of 3 and 4.
+        count = -(-len(kind) // module.AT_ONCE)
+        ends = [len(kind) * i // count for i in range(count + 1)]
+        groups += [kind[start:end] for start, end in pairwise(ends)]
     return sorted(groups, key=lambda group: -sum(trials[index].cost for index in group))
 
 

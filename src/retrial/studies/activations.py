@@ -189,19 +189,20 @@ def hidden_units(
     alive = [np.zeros(len(weight), bool) for weight in weights[:-1]]
     counts = np.zeros((2, hidden))
     total, lowest, highest = 0.0, np.inf, -np.inf
-    for start in range(0, len(inputs), CHUNK):
-        x: Array = inputs[start : start + CHUNK].T
-        ones = np.ones((1, x.shape[1]), x.dtype)
-        for layer, weight in enumerate(weights[:-1]):
-            function = activation(name, len(weight), x.shape[1], x.dtype)
-            value = function.forward(weight @ x)
-            slope = np.abs(function.backward(np.ones_like(value)))
-            alive[layer] |= (slope > 0).any(axis=1)
-            counts[0, layer] += (value == 0).sum()
-            counts[1, layer] += (slope < SATURATED * STEEPEST[name]).sum()
-            total += float(value.sum(dtype=np.float64))
-            lowest, highest = min(lowest, float(value.min())), max(highest, float(value.max()))
-            x = np.concatenate([value, ones])
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        for start in range(0, len(inputs), CHUNK):
+            x: Array = inputs[start : start + CHUNK].T
+            ones = np.ones((1, x.shape[1]), x.dtype)
+            for layer, weight in enumerate(weights[:-1]):
+                function = activation(name, len(weight), x.shape[1], x.dtype)
+                value = function.forward(weight @ x)
+                slope = np.abs(function.backward(np.ones_like(value)))
+                alive[layer] |= (slope > 0).any(axis=1)
+                counts[0, layer] += (value == 0).sum()
+                counts[1, layer] += (slope < SATURATED * STEEPEST[name]).sum()
+                total += float(value.sum(dtype=np.float64))
+                lowest, highest = min(lowest, float(value.min())), max(highest, float(value.max()))
+                x = np.concatenate([value, ones])
     width = np.array([len(weight) for weight in weights[:-1]])
     dead = [1 - one.mean() for one in alive]
     return np.array([dead, *(counts / (width * len(inputs)))]), {

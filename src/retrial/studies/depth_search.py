@@ -12,7 +12,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Annotated, Any
 
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from retrial import deep_networks
 from retrial.core.models import Count, FrozenModel, Positive
@@ -69,6 +69,13 @@ class Protocol(FrozenModel):
     grids: Annotated[tuple[Grid, ...], Field(min_length=1)]
     deep: Counts
     deep_candidates: tuple[Training, ...]
+
+    @field_validator("deep")
+    @classmethod
+    def _deeper(cls, deep: tuple[int, ...], known: ValidationInfo) -> tuple[int, ...]:
+        if min(deep) <= known.data.get("shallow", 0):
+            raise ValueError("each must be above `shallow`")
+        return deep
 
 
 class Budget(FrozenModel):

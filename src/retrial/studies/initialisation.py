@@ -16,7 +16,7 @@ factor.
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ from retrial.core.trial import Metric, Result, Trial
 from retrial.deep_networks import (
     CLASSES,
     PIXELS,
+    PLAIN,
     Config,
     Seeds,
     Start,
@@ -53,6 +54,9 @@ AT_ONCE = 10
 # Layers at either end in which moments are still on their way to what theory says of depth.
 ENDS = 5
 
+# σ of initialisers between layers of one width: what theory knows them by.
+SIGMAS = {"he_normal": math.sqrt(2), "glorot_normal": 1.0, "lecun_normal": 1.0}
+Scaled = Literal["he_normal", "glorot_normal", "lecun_normal"]
 Activations = Annotated[tuple[ActivationName, ...], Field(min_length=1)]
 Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
 
@@ -64,7 +68,7 @@ class Signal(FrozenModel):
     depth: Annotated[int, Field(ge=2 * ENDS + 3)]
     images: Count
     activations: Activations
-    initialisers: tuple[Start, ...]
+    initialisers: tuple[Scaled, ...]
     deviations: tuple[Positive, ...]
 
 
@@ -128,7 +132,7 @@ def arms(protocol: Protocol) -> dict[str, Config]:
         name: {"initialiser": name, "deviation": None} for name in signal.initialisers
     }
     beginnings |= {
-        f"normal-{deviation!r}": {"initialiser": "normal", "deviation": deviation}
+        f"normal-{deviation!r}": {"initialiser": PLAIN, "deviation": deviation}
         for deviation in signal.deviations
     }
     untrained = {"width": signal.width, "depth": signal.depth, "batch": signal.images, "epochs": 0}
@@ -143,7 +147,7 @@ def arms(protocol: Protocol) -> dict[str, Config]:
                 found[f"map/{name}/{depth}/{sigma!r}"] = shared | {
                     "activation": name,
                     "depth": depth,
-                    "initialiser": "normal",
+                    "initialiser": PLAIN,
                     "deviation": sigma / math.sqrt(protocol.training.width),
                     "epochs": grid.epochs,
                 }
@@ -250,8 +254,8 @@ def _signals(trials: Sequence[Trial], data: Mapping[str, Array]) -> list[Result]
 
 
 def _logs(values: Array) -> Array:
-    with np.errstate(divide="ignore"):
-        return np.where(np.isfinite(values), np.log10(values), np.nan)
+    known = np.isfinite(values) & (values > 0)
+    return np.log10(np.where(known, values, np.nan))
 
 
 def moments(network: StackedNetwork, batch: Labelled) -> Array:
@@ -281,14 +285,12 @@ def moments(network: StackedNetwork, batch: Labelled) -> Array:
 def theory(config: Mapping[str, Any]) -> tuple[float, float]:
     """The factors per layer, of pre-activations and of gradients, that mean field predicts.
 
-    Between hidden layers of one width, where "normal" has σ = deviation · √width, and He's,
-    Glorot's and LeCun's σ² are 2, 1 and 1.
+    Between hidden layers of one width, where plain random weights have σ = deviation · √width.
     """
-    sigmas = {"he_normal": math.sqrt(2), "glorot_normal": 1.0, "lecun_normal": 1.0}
-    if config["initialiser"] == "normal":
+    if config["initialiser"] == PLAIN:
         sigma = config["deviation"] * math.sqrt(config["width"])
     else:
-        sigma = sigmas[config["initialiser"]]
+        sigma = SIGMAS[config["initialiser"]]
     found = fate(config["activation"], sigma)
     return found.factor, found.chi
 

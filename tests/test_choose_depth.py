@@ -65,7 +65,7 @@ def test_a_candidate_that_lacks_a_cell_or_diverged_is_no_reading(tmp_path: Path)
     assert not readings(CLAIMS, search(tmp_path, {("sgd", "default", 32): 1.0}, ("relu/5",)))
 
 
-def test_the_deep_round_has_one_of_each_kind_at_the_best_shape(tmp_path: Path) -> None:
+def test_the_deep_round_has_one_of_each_kind_at_the_best_s_width(tmp_path: Path) -> None:
     found = search(
         tmp_path,
         {

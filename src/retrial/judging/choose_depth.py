@@ -88,13 +88,13 @@ def readings(claims: Sequence[Claim], records: Records) -> list[Choice]:
 
 
 def deep_candidates(choices: Sequence[Choice]) -> list[Choice]:
-    """What the deep round trains: of each optimiser and initialiser the best at the best's shape.
+    """What the deep round trains: of each optimiser and initialiser the best of the best's width.
 
-    `choices` as `readings` returns them; the shape is width and batch.
+    `choices` as `readings` returns them.
     """
     best: dict[tuple[str, str], Choice] = {}
     for choice in choices:
-        if (choice.width, choice.batch) == (choices[0].width, choices[0].batch):
+        if choice.width == choices[0].width:
             best.setdefault((choice.optimiser, choice.initialiser), choice)
     return list(best.values())
 

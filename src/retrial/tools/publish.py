@@ -2,7 +2,8 @@
 
 What is published must be what committed code makes of the paper profile: the tree is clean but for
 the profile itself, and every stage behind the results agrees with dvc.lock file by file, which a
-failed stage, or one whose inputs changed later, does not.
+failed stage, or one whose inputs changed later, does not. The published report is made anew from
+all that is published.
 """
 
 import json
@@ -20,6 +21,7 @@ from retrial.core.records import ARRAYS, CURVES, PROVENANCE, RECORDS
 from retrial.judging.ledger import CLAIMS, Claim, load_claims
 from retrial.judging.searches import SEARCHES
 from retrial.judging.verdicts import RESULTS, TABLE, VERDICTS, read_rows, table
+from retrial.report.book import write_published
 from retrial.running.digest import LOCK as REQUIREMENTS
 from retrial.running.digest import file_sha256
 from retrial.running.stage import TIMINGS
@@ -38,7 +40,6 @@ from retrial.tools.places import MANIFEST, PUBLISHED
 
 PROFILE = "paper"
 ROWS = "verdicts.json"
-REPORTS = (Path("reports/report.html"), Path("reports/report.pdf"))
 # Studies that a family's own study runs on, and that no claim belongs to.
 BEFORE = {"code_classifier": ["features"]}
 # All arrays that git is to hold, for all families together.
@@ -67,7 +68,7 @@ def publish(families: Sequence[str] = (), root: Path = Path()) -> list[Path]:
     drop_arrays(root)
     written = [path for path in written if path.exists()]
     written += [write_lock(chosen, lock, root), *write_tables(root)]
-    written += copy_report(lock, root)
+    written += write_published(root / PUBLISHED, PROFILE, root)
     written.append(write_manifest(chosen, root))
     return written
 
@@ -194,17 +195,6 @@ def write_tables(root: Path) -> list[Path]:
     csv_path.write_text(table(rows), encoding="utf-8")
     _write_json(json_path, rows)
     return [csv_path, json_path]
-
-
-def copy_report(lock: Mapping[str, Stage], root: Path) -> list[Path]:
-    """Copy the report when it shows nothing but fresh paper-profile verdicts."""
-    families = [read_rows(path) for path in (root / VERDICTS).glob("*.json")]
-    if any(row["profile"] != PROFILE for rows in families for row in rows):
-        return []
-    if "report" not in lock or any(stale(lock[name], root) for name in upstream(lock, "report")):
-        return []
-    present = [path for path in REPORTS if (root / path).exists()]
-    return [_copy(root / path, root / PUBLISHED / path.name) for path in present]
 
 
 def write_manifest(families: Iterable[str], root: Path) -> Path:

@@ -11,7 +11,7 @@ import numpy as np
 from retrial.core.records import Records
 from retrial.judging.ledger import Claim
 from retrial.judging.outcome import Outcome
-from retrial.judging.statements.compared import of_seeds, shared_seeds
+from retrial.judging.statements.compared import lost_text, of_seeds, shared_seeds
 from retrial.judging.statements.gradients import Part, outcome, within
 
 HALF_A_LAYER = -float(np.log10(2))
@@ -97,9 +97,15 @@ def _dies(claim: Claim, records: Records) -> list[Part]:
     arms = [arm for arm in claim.evidence.arms if arm.split("/")[0] == _own(claim)]
     found = []
     for arm in arms:
+        at = f"at {arm.split('/')[1]} times the learning rate"
+        if text := lost_text(records, arm):
+            # A network of nan has nothing but dead units, which says nothing of the activation.
+            found.append(("inconclusive", f"open {at}, where {text}"))
+            continue
         more = records.metric(arm, "trained_dead") - records.metric(arm, "untrained_dead")
-        verdict, text = within(more, np.nextafter(0, 1), 1.0)
-        found.append((verdict, f"{text} at {arm.split('/')[1]} times the learning rate"))
+        # Shares that are equal may differ in their last bits.
+        verdict, text = within(np.round(more, 9), 1e-9, 1.0)
+        found.append((verdict, f"{text} {at}"))
     verdicts = {verdict for verdict, _ in found}
     # "Can become": one rate at which units die is enough.
     verdict = next(v for v in ("reproduced", "inconclusive", "contradicted") if v in verdicts)

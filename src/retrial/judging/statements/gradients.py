@@ -17,6 +17,8 @@ from retrial.judging.statements.compared import all_hold, lost, of_seeds, shared
 from retrial.statistics import FEWEST_SEEDS, default_margin, judge_curve, t_interval
 
 INTERVAL = 0.90
+# What is left of equal numbers after rounding.
+TINY = 1e-9
 # A mean that is posed as a printed number shows six decimals.
 DECIMALS = 6
 HALF_UNIT = 0.5 * 10.0**-DECIMALS
@@ -44,7 +46,8 @@ def within(values: Sequence[float] | np.ndarray, low: float, high: float) -> tup
         gone = int((~np.isfinite(array)).sum())
         return "inconclusive", f"of {gone} of {len(array)} seeds it is no number"
     found = t_interval(array, INTERVAL)
-    text = f"{found.mean:.3g} [{found.low:.3g}, {found.high:.3g}]"
+    mean, *ends = (f"{x if abs(x) > TINY else 0:.3g}" for x in found)
+    text = f"{mean} [{', '.join(ends)}]"
     if low <= found.low and found.high <= high:
         return "reproduced", text
     return ("contradicted" if found.high < low or found.low > high else "inconclusive"), text

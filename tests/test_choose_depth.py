@@ -12,6 +12,7 @@ from retrial.judging.choose import runners_up
 from retrial.judging.choose_depth import (
     deep_candidates,
     other_reading,
+    other_statement,
     printed_cells,
     readings,
 )
@@ -89,6 +90,56 @@ def test_another_reading_within_the_margin_is_told_and_one_beyond_it_is_not(
     assert told is not None
     assert told.startswith("adam at learning rate 0.01 from he_normal, width 32, batches of 32,")
     assert other_reading(claim, found, 0.029) is None
+
+
+def test_a_number_that_made_the_choice_is_judged_by_it_alone(tmp_path: Path) -> None:
+    found = search(tmp_path, {("adam", "he_normal", 32): 1.0})
+    assert other_reading(find(CLAIMS, "004-1B-relu-5-loss"), found, 1.0) is None
+
+
+def candidates(folder: Path, test, training, missing=()) -> Records:
+    """A search of one candidate with every cell but `missing`, by functions of the depth."""
+    arms = {f"{cell}/one": cell for cell in find(CLAIMS, "004-1B-best5").evidence.arms}
+    arms = {arm: cell for arm, cell in arms.items() if cell not in missing}
+
+    def make(arm, seed):
+        activation, depth = arms[arm].split("/")
+        return {
+            "config": {
+                "activation": activation, "depth": int(depth), "width": 32, "batch": 32,
+                "optimiser": "adam", "learning_rate": 0.01, "initialiser": "default",
+            },
+            "metrics": {"test_accuracy": test(int(depth))},
+            "curves": {"running_accuracy": [0.1, training(int(depth))]},
+        }  # fmt: skip
+
+    return made(folder, "depth_search", dict.fromkeys(arms, 1), make)
+
+
+@pytest.mark.parametrize(
+    ("name", "test", "training", "told"),
+    [
+        ("best5", lambda depth: 0.9 - depth / 100, lambda depth: 0.9, True),
+        ("best5", lambda depth: 0.9 - (depth - 20) ** 2 / 1e4, lambda depth: 0.9, False),
+        ("deep-gen", lambda depth: 0.9 - depth / 100, lambda depth: 0.99, True),
+        ("deep-gen", lambda depth: 0.9 - depth / 100, lambda depth: 0.99 - depth / 125, False),
+        ("deep-gen", lambda depth: 0.9, lambda depth: 0.99, False),
+        ("best5", lambda depth: 0.9, lambda depth: 0.9, False),
+    ],
+)
+def test_another_reading_of_a_sentence(tmp_path: Path, name: str, test, training, told) -> None:
+    claim = find(CLAIMS, f"004-1B-{name}")
+    found = other_statement(claim, candidates(tmp_path / "whole", test, training))
+    assert (found is not None) == told
+    if told:
+        assert "adam at learning rate 0.01 from default, width 32, batches of 32, has it" in found
+    part = candidates(tmp_path / "part", test, training, missing=("tanh/40",))
+    assert other_statement(claim, part) is None
+
+
+def test_a_sentence_that_the_search_recorded_nothing_of(tmp_path: Path) -> None:
+    found = candidates(tmp_path, lambda depth: 0.9 - depth / 100, lambda depth: 0.9)
+    assert other_statement(find(CLAIMS, "004-1C-3steps"), found) is None
 
 
 def test_half_a_cell_that_is_fitted_is_an_error() -> None:

@@ -21,11 +21,16 @@ SECTION = {
     "depths": [2, 3],
     "activations": ["relu", "sigmoid"],
     "epochs": 3,
-    "gradients": {"activations": ["tanh"], "optimisers": {"sgd": 0.2, "adam": 0.01}, "epochs": 2},
+    "gradients": {
+        "activations": ["tanh"],
+        "optimisers": {"sgd": 0.2, "adam": 0.01},
+        "other_initialisers": ["default"],
+        "epochs": 2,
+    },
     "remedies": {"depths": [2], "epochs": 2},
 }
 PROTOCOL = validated(SECTION | {"activations": ["relu", "sigmoid", "lecun"]}, Protocol, "depth")
-SEEDS = {"seeds": 2, "lecun_seeds": 1, "gradient_seeds": 2, "remedy_seeds": 2}
+SEEDS = {"seeds": 2, "lecun_seeds": 1, "gradient_seeds": 2, "other_seeds": 2, "remedy_seeds": 2}
 WHOLE = Budget(**SEEDS, epochs_at_most={}, train_at_most=None)
 COMMON = {"train_loss", "train_accuracy", "test_loss", "test_accuracy", "gap",
           "predicted_classes", "prior_loss"}  # fmt: skip
@@ -50,6 +55,7 @@ def test_every_arm_has_the_seeds_of_its_group() -> None:
         **{f"{act}/{deep}": [0, 1] for act in ("relu", "sigmoid") for deep in (2, 3)},
         **{f"lecun/{deep}": [0] for deep in (2, 3)},
         **{f"gradients/{opt}/tanh/{deep}": [0, 1] for opt in ("sgd", "adam") for deep in (2, 3)},
+        **{f"other/default/tanh/{deep}": [0, 1] for deep in (2, 3)},
         **{f"remedy/{one}/2": [0, 1] for one in ("normalised", "residual", "as_tanh")},
     }
     assert list(seeds) == list(depth.arms(PROTOCOL))
@@ -70,7 +76,7 @@ def test_configs_say_what_distinguishes_the_arms() -> None:
 
 
 def test_groups_without_seeds_are_skipped_and_the_others_are_not() -> None:
-    none = {"lecun_seeds": 0, "gradient_seeds": 0, "remedy_seeds": 0}
+    none = {"lecun_seeds": 0, "gradient_seeds": 0, "other_seeds": 0, "remedy_seeds": 0}
     budget = Budget(**(SEEDS | none), epochs_at_most={}, train_at_most=None)
     left = {one.arm for one in depth.trials(PROTOCOL, budget)}
     assert left == {"relu/2", "relu/3", "sigmoid/2", "sigmoid/3"}
@@ -147,7 +153,14 @@ def test_a_network_learns_and_says_which_images_are_right() -> None:
 
 
 @pytest.mark.parametrize(
-    "arm", ["sigmoid/3", "gradients/adam/tanh/2", "remedy/normalised/2", "remedy/as_tanh/2"]
+    "arm",
+    [
+        "sigmoid/3",
+        "gradients/adam/tanh/2",
+        "other/default/tanh/2",
+        "remedy/normalised/2",
+        "remedy/as_tanh/2",
+    ],
 )
 def test_bytes_do_not_depend_on_what_a_trial_is_run_with(arm: str) -> None:
     alone = packed(depth, trial(arm), DATA)

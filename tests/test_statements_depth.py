@@ -76,8 +76,17 @@ def test_fewer_than_ten_seeds_leave_it_open_and_say_how_many_are_needed(tmp_path
 
 def test_runs_that_diverged_are_not_compared(tmp_path: Path) -> None:
     outcome = judged(claim("B-best5"), table(tmp_path, falling, status="diverged"))
-    assert outcome.verdict == "inconclusive"
-    assert "10 of 10 runs of tanh/5 diverged" in outcome.reason
+    assert (outcome.verdict, outcome.seeds_needed) == ("inconclusive", None)
+    assert "tanh/20 is open (10 of 10 runs of tanh/5 diverged" in outcome.reason
+    assert "relu/20 +0.19" in outcome.reason
+
+
+def test_a_cell_that_fails_is_seen_beside_one_that_diverged(tmp_path: Path) -> None:
+    def test(activation, depth):
+        return 0.98 if (activation, depth) == ("relu", 20) else falling(activation, depth)
+
+    outcome = judged(claim("B-best5"), table(tmp_path, test, status="diverged"))
+    assert outcome.verdict == "contradicted"
 
 
 def test_a_gap_that_carries_the_loss_is_a_failure_to_generalise(tmp_path: Path) -> None:
@@ -88,14 +97,30 @@ def test_a_gap_that_carries_the_loss_is_a_failure_to_generalise(tmp_path: Path) 
 def test_a_training_accuracy_that_falls_with_the_test_is_a_failure_to_learn(
     tmp_path: Path,
 ) -> None:
+    outcome = judged(
+        claim("B-deep-gen"), table(tmp_path, falling, lambda *cell: falling(*cell) + 0.05)
+    )
+    assert outcome.verdict == "contradicted"
+    assert "sigmoid/40 loses 0.3985 of test accuracy and 0.4000 of training" in outcome.reason
+
+
+def test_activations_that_differ_leave_open_which_are_meant(tmp_path: Path) -> None:
     def train(activation, depth):
         return falling(activation, depth) + 0.05 if activation == "sigmoid" else 0.95
 
     outcome = judged(claim("B-deep-gen"), table(tmp_path, falling, train))
-    assert outcome.verdict == "contradicted"
-    assert "sigmoid/40 loses 0.3985 of test accuracy and 0.4000 of training" in outcome.reason
-    assert "relu/40 loses 0.3985 of test accuracy" in outcome.reason
+    assert outcome.verdict == "inconclusive"
+    assert outcome.reason.startswith("reading: of which activations is not stated; relu/20 loses")
     assert "and 0.0000 of training accuracy" in outcome.reason
+
+
+def test_a_small_loss_that_the_gap_carries_is_no_small_difference(tmp_path: Path) -> None:
+    def test(activation, depth):
+        return 0.9 if activation != "tanh" or depth == 5 else 0.88
+
+    outcome = judged(claim("B-deep-gen"), table(tmp_path, test))
+    assert outcome.verdict == "reproduced"
+    assert "relu" not in outcome.reason
 
 
 def test_where_nothing_is_lost_nothing_is_explained(tmp_path: Path) -> None:

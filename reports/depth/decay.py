@@ -150,7 +150,8 @@ def steady_text(row):
     share = {arm: abs(mean_of(arm, "decay") / by_depth[arm.split("/")[-1]]) for arm in others}
     most = max(share, key=lambda arm: np.nan_to_num(share[arm], nan=-1))
     return (
-        f"the others at most {asked_of(row, 'share')} as steep; R² at least {asked_of(row, 'fit')}",
+        f"the others at most {asked_of(row, 'share')} as steep, or {asked_of(row, 'decades')} "
+        f"decades in all; R² at least {asked_of(row, 'fit')}",
         f"at most {drawn(share[most], records, [most], 'share of the slope', '.2f')} as steep "
         f"({named(most)}); R² at least "
         f"{drawn(min(mean_of(a, 'fit') for a in sigmoid), records, sigmoid, 'least R²', '.2f')}",
@@ -159,8 +160,9 @@ def steady_text(row):
 
 def bias_text(row):
     gaps = {
-        arm: float(np.nanmean(found)) if np.isfinite(found).any() else 0.0
+        arm: float(np.nanmean(found)) * steps if np.isfinite(found).any() else 0.0
         for arm in arms_of(row)
+        for steps in [records.sample_size(arm, "trained_weights_decay") - 1]
         for found in [
             records.metric(arm, "trained_biases_decay")
             - records.metric(arm, "trained_weights_decay")
@@ -168,9 +170,9 @@ def bias_text(row):
     }
     most = max(gaps, key=lambda arm: abs(gaps[arm]))
     return (
-        f"slopes apart by at most {asked_of(row, 'absolute')}, or "
-        f"{asked_of(row, 'relative')} of the weights' slope",
-        f"at most {drawn(gaps[most], records, [most], 'difference of slopes', '+.3f')} "
+        f"over all layers apart by at most {asked_of(row, 'decades')} decades, or "
+        f"{asked_of(row, 'share')} of what the weights' line changes by",
+        f"at most {drawn(gaps[most], records, [most], 'difference of the lines', '+.2f')} "
         f"({named(most)})",
     )
 

@@ -25,13 +25,13 @@ class Decay(NamedTuple):
     """A straight line through the logarithm of gradients over layers, from the output back.
 
     `slope` in decades per layer (negative: smaller towards the input), `fit` its R² in 0…1, both
-    nan where a gradient is 0; `steps` how many layers back the gradient first is below 1% of its
-    largest, or all layers where it never is.
+    nan where a gradient is 0; `steps` how many layers back it is below 1% of the largest and stays
+    there, or all layers where it does not: 0 where all are 0, nan where one is not finite.
     """
 
     slope: float
     fit: float
-    steps: int
+    steps: float
 
 
 def in_double(network: StackedNetwork) -> StackedNetwork:
@@ -71,9 +71,11 @@ def layer_gradients(network: StackedNetwork, batch: Labelled) -> Array:
 def decay(peaks: Array) -> Decay:
     """The decay of gradients (layers,), at least three and the input's first."""
     back = np.asarray(peaks, dtype=float)[::-1]
-    low = np.flatnonzero(~(back >= VISIBLE * back.max()))
-    steps = int(low[0]) if len(low) else len(back)
-    if not (np.isfinite(back).all() and back.min() > 0):
+    if not np.isfinite(back).all():
+        return Decay(float("nan"), float("nan"), float("nan"))
+    seen = np.flatnonzero((back >= VISIBLE * back.max()) & (back > 0))
+    steps = float(seen[-1]) + 1 if len(seen) else 0.0
+    if back.min() == 0:
         return Decay(float("nan"), float("nan"), steps)
     x, y = np.arange(len(back)) - (len(back) - 1) / 2, np.log10(back)
     y -= y.mean()

@@ -8,7 +8,7 @@ judged; the deep round only says what other readings would have given for them.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -102,25 +102,83 @@ def deep_candidates(choices: Sequence[Choice]) -> list[Choice]:
 def other_reading(claim: Claim, records: Records, margin: float) -> str | None:
     """What speaks against a contradiction: a searched reading within `margin` of a claim's print.
 
-    As `retrial.judging.choose.other_reading`, after the epochs that the report states.
+    As `retrial.judging.choose.other_reading`, after the epochs that the report states. Numbers that
+    made the choice are judged by it alone: among all readings some comes near each of them.
     """
-    activation, depth = claim.evidence.arm.split("/")
+    if claim.fitted:
+        return None
     nearest, told = margin, None
     for arm in records.arms():
         config = records.of(arm)[0]["config"]
         metric = claim.evidence.metric
-        if metric is None or (config["activation"], str(config["depth"])) != (activation, depth):
+        if metric is None or f"{config['activation']}/{config['depth']}" != claim.evidence.arm:
             continue
         distance = abs(
             claim.scale * float(records.metric(arm, metric).mean()) - float(claim.printed)
         )
         if distance <= nearest:
-            nearest = distance
-            told = (
-                f"{config['optimiser']} at learning rate {config['learning_rate']:g} from "
-                f"{config['initialiser']}, width {config['width']}, batches of {config['batch']},"
-            )
+            nearest, told = distance, _told(config)
     return within_margin(told)
+
+
+# Test accuracy, and training accuracy as a log prints it, after the stated epochs, by cell.
+Reading = dict[str, tuple[float, float]]
+
+
+def other_statement(claim: Claim, records: Records) -> str | None:
+    """What speaks against a contradicted sentence on the table: a searched reading that has it.
+
+    Of the candidates that were trained at all its depths, with one seed: one whose accuracies are
+    ordered as claimed (`best_where_shallow`), or in which the gap carries more than half of every
+    loss (`fails_to_generalise`).
+    """
+    holds = {"best_where_shallow": _ordered, "fails_to_generalise": _carried}.get(
+        claim.evidence.test or ""
+    )
+    if holds is None:
+        return None
+    cells = claim.evidence.arms
+    fewest = min((arm.split("/")[1] for arm in cells), key=int)
+    deeper = [(arm, f"{arm.split('/')[0]}/{fewest}") for arm in cells if not arm.endswith(fewest)]
+    for config, reading in _whole_readings(records, cells):
+        losses = [
+            (reading[shallow][0] - reading[deep][0], reading[shallow][1] - reading[deep][1])
+            for deep, shallow in deeper
+        ]
+        if holds(losses):
+            return f"{_told(config)} has it as claimed, with one seed"
+    return None
+
+
+def _ordered(losses: Sequence[tuple[float, float]]) -> bool:
+    return all(test > 0 for test, _ in losses)
+
+
+def _carried(losses: Sequence[tuple[float, float]]) -> bool:
+    lost = [(test, training) for test, training in losses if test > 0]
+    return bool(lost) and all(training < test / 2 for test, training in lost)
+
+
+def _whole_readings(
+    records: Records, cells: Sequence[str]
+) -> list[tuple[Mapping[str, Any], Reading]]:
+    """The candidates that have every cell, with what they reach in it."""
+    found: dict[tuple[Any, ...], tuple[Mapping[str, Any], Reading]] = {}
+    for arm in records.arms():
+        config = records.of(arm)[0]["config"]
+        key = tuple(config[name] for name in Choice.PARAMETERS)
+        test = float(records.metric(arm, "test_accuracy").mean())
+        training = float(records.curve(arm, "running_accuracy")[:, -1].mean())
+        _, reading = found.setdefault(key, (config, {}))
+        reading[f"{config['activation']}/{config['depth']}"] = test, training
+    return [one for one in found.values() if set(cells) <= set(one[1])]
+
+
+def _told(config: Mapping[str, Any]) -> str:
+    return (
+        f"{config['optimiser']} at learning rate {config['learning_rate']:g} from "
+        f"{config['initialiser']}, width {config['width']}, batches of {config['batch']},"
+    )
 
 
 def _distance(found: Mapping[str, float], printed: Mapping[str, float]) -> float:

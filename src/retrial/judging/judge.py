@@ -126,18 +126,24 @@ def _given_choices(claim: Claim, outcome: Outcome, family: Family) -> Outcome:
     """Say which open choices a verdict rests on, and whether another one would have undone it."""
     if not claim.choices:
         return outcome
-    tell = SEARCHES[claim.family].other_reading if claim.family in SEARCHES else None
-    if outcome.verdict == "contradicted" and outcome.margin is not None and family.search and tell:
-        other = tell(claim, family.search, outcome.margin)
-        if other is not None:
-            outcome = replace(
-                outcome,
-                verdict="inconclusive",
-                reason=f"reading: {outcome.reason}; {other}",
-            )
+    other = _other_reading(claim, outcome, family)
+    if other is not None:
+        outcome = replace(
+            outcome, verdict="inconclusive", reason=f"reading: {outcome.reason}; {other}"
+        )
     chosen = ", ".join(claim.choices)
     count = f"{len(claim.choices)} fitted choice{'s' if len(claim.choices) > 1 else ''}"
     return replace(outcome, reason=f"given {count} ({chosen}): {outcome.reason}")
+
+
+def _other_reading(claim: Claim, outcome: Outcome, family: Family) -> str | None:
+    """What another reading that the family's search recorded says against a contradiction."""
+    search, records = SEARCHES.get(claim.family), family.search
+    if outcome.verdict != "contradicted" or search is None or records is None:
+        return None
+    if outcome.margin is not None:
+        return search.other_reading and search.other_reading(claim, records, outcome.margin)
+    return search.other_statement and search.other_statement(claim, records)
 
 
 def _impossible(claim: Claim, ledger: Mapping[str, Claim]) -> Finding | None:

@@ -6,6 +6,7 @@ initialisation are one choice for the whole table, made by `depth_search`.
 
     <activation>/<depth>                             the report's table; "lecun" for its question D
     gradients/<optimiser>/<activation>/<depth>       a few epochs, and the gradients of one batch
+    other/<initialiser>/<activation>/<depth>         the same from other weights
     remedy/<remedy>/<depth>                          sigmoid networks with one thing changed
 
 Gradients are those of the first images of the training file, as many as a batch, before training
@@ -28,6 +29,7 @@ from retrial.deep_networks import (
     CLASSES,
     Config,
     Seeds,
+    Start,
     Training,
     begun,
     digits,
@@ -58,10 +60,14 @@ REMEDIES: dict[str, Config] = {
 
 
 class Gradients(FrozenModel):
-    """For which activations gradients are looked at, and after how many epochs of what."""
+    """For which activations gradients are looked at, and after how many epochs of what.
+
+    Each optimiser has a learning rate; the other initialisers go with the table's own.
+    """
 
     activations: Activations
     optimisers: Annotated[dict[OptimiserName, Positive], Field(min_length=1)]
+    other_initialisers: tuple[Start, ...]
     epochs: Count
 
 
@@ -92,6 +98,7 @@ class Budget(FrozenModel):
     seeds: Count
     lecun_seeds: Seeds
     gradient_seeds: Seeds
+    other_seeds: Seeds
     remedy_seeds: Seeds
     epochs_at_most: dict[Group, Count]
     train_at_most: Count | None
@@ -100,16 +107,18 @@ class Budget(FrozenModel):
         """The number of seeds of an arm."""
         if arm.startswith("lecun/"):
             return self.lecun_seeds
-        named = {"gradients": self.gradient_seeds, "remedy": self.remedy_seeds}
-        return named.get(group(arm), self.seeds)
+        named = {
+            "gradients": self.gradient_seeds,
+            "other": self.other_seeds,
+            "remedy": self.remedy_seeds,
+        }
+        return named.get(arm.split("/")[0], self.seeds)
 
 
 def group(arm: str) -> Group:
     """The group of an arm."""
-    first = arm.split("/")[0]
-    if first == "gradients":
-        return "gradients"
-    return "remedy" if first == "remedy" else "table"
+    groups: dict[str, Group] = {"gradients": "gradients", "other": "gradients", "remedy": "remedy"}
+    return groups.get(arm.split("/")[0], "table")
 
 
 def arms(protocol: Protocol) -> dict[str, Config]:
@@ -121,16 +130,20 @@ def arms(protocol: Protocol) -> dict[str, Config]:
         for activation in protocol.activations
         for depth in protocol.depths
     }
-    for optimiser, rate in protocol.gradients.optimisers.items():
-        for activation in protocol.gradients.activations:
+    gradients = protocol.gradients
+    changes: dict[str, Config] = {
+        f"gradients/{optimiser}": {"optimiser": optimiser, "learning_rate": rate}
+        for optimiser, rate in gradients.optimisers.items()
+    }
+    changes |= {f"other/{name}": {"initialiser": name} for name in gradients.other_initialisers}
+    for name, change in changes.items():
+        for activation in gradients.activations:
             for depth in protocol.depths:
-                found[f"gradients/{optimiser}/{activation}/{depth}"] = shared | {
-                    "activation": activation,
-                    "depth": depth,
-                    "optimiser": optimiser,
-                    "learning_rate": rate,
-                    "epochs": protocol.gradients.epochs,
-                }
+                found[f"{name}/{activation}/{depth}"] = (
+                    shared
+                    | {"activation": activation, "depth": depth, "epochs": gradients.epochs}
+                    | change
+                )
     for remedy, change in REMEDIES.items():
         for depth in protocol.remedies.depths:
             found[f"remedy/{remedy}/{depth}"] = (

@@ -11,8 +11,8 @@ import numpy as np
 from retrial.core.records import Records
 from retrial.judging.ledger import Claim
 from retrial.judging.outcome import Outcome
-from retrial.judging.statements.compared import lost_text, of_seeds, shared_seeds
-from retrial.judging.statements.gradients import Part, outcome, within
+from retrial.judging.statements.compared import of_seeds, shared_seeds
+from retrial.judging.statements.gradients import TINY, Part, outcome, within
 
 HALF_A_LAYER = -float(np.log10(2))
 
@@ -43,7 +43,7 @@ def _others(claim: Claim) -> dict[str, str]:
 
 def _sparse(claim: Claim, records: Records) -> list[Part]:
     least = float(claim.evidence.threshold("sparse"))
-    verdict, text = within(records.metric(claim.evidence.arm, "trained_sparse"), least, 1.0)
+    verdict, text = within(records.metric(claim.evidence.arm, "trained_sparse"), least, np.inf)
     return [(verdict, f"a share of {text} of hidden values is exactly 0 (at least {least:g})")]
 
 
@@ -57,9 +57,17 @@ def _passes_gradients(claim: Claim, records: Records) -> list[Part]:
 
 
 def _vanishes(claim: Claim, records: Records) -> list[Part]:
-    slopes = records.metric(claim.evidence.arm, "trained_weights_decay")
-    verdict, text = within(slopes, -np.inf, HALF_A_LAYER)
-    return [(verdict, f"gradients change by {text} decades a layer (at most half a layer)")]
+    found = {
+        when: within(
+            records.metric(claim.evidence.arm, f"{when}_weights_decay"), -np.inf, HALF_A_LAYER
+        )
+        for when in ("untrained", "trained")
+    }
+    verdicts = {verdict for verdict, _ in found.values()}
+    # "During training": both ends of it would have to fail.
+    verdict = "inconclusive" if len(verdicts) > 1 else verdicts.pop()
+    told = " and ".join(f"{text} decades a layer {when}" for when, (_, text) in found.items())
+    return [(verdict, f"gradients change by {told} (at most half a layer)")]
 
 
 def _counts(claim: Claim, records: Records) -> tuple[dict[str, tuple[float, float]], str]:
@@ -94,23 +102,21 @@ def _expensive(claim: Claim, records: Records) -> list[Part]:
 
 
 def _dies(claim: Claim, records: Records) -> list[Part]:
+    """That units can die: one network in which some did shows it, and none refutes it."""
     arms = [arm for arm in claim.evidence.arms if arm.split("/")[0] == _own(claim)]
-    found = []
+    shows, found = False, []
     for arm in arms:
-        at = f"at {arm.split('/')[1]} times the learning rate"
-        if text := lost_text(records, arm):
-            # A network of nan has nothing but dead units, which says nothing of the activation.
-            found.append(("inconclusive", f"open {at}, where {text}"))
-            continue
+        # A network of nan has nothing but dead units, which says nothing of the activation.
+        kept = np.array([trial["status"] == "ok" for trial in records.of(arm)])
         more = records.metric(arm, "trained_dead") - records.metric(arm, "untrained_dead")
         # Shares that are equal may differ in their last bits.
-        verdict, text = within(np.round(more, 9), 1e-9, 1.0)
-        found.append((verdict, f"{text} {at}"))
-    verdicts = {verdict for verdict, _ in found}
-    # "Can become": one rate at which units die is enough.
-    verdict = next(v for v in ("reproduced", "inconclusive", "contradicted") if v in verdicts)
-    told = ", ".join(text for _, text in found)
-    return [(verdict, f"share of units that training makes dead: {told}")]
+        died = int((more[kept] > TINY).sum())
+        shows |= died > 0
+        found.append(
+            f"in {died} of {len(kept)} networks at {arm.split('/')[1]} times the learning rate"
+        )
+    verdict = "reproduced" if shows else "inconclusive"
+    return [(verdict, f"training leaves more units dead {', '.join(found)}")]
 
 
 def _unbounded(claim: Claim, records: Records) -> list[Part]:
@@ -133,9 +139,11 @@ def _not_centred(claim: Claim, records: Records) -> list[Part]:
 
 
 def _saturates(claim: Claim, records: Records) -> list[Part]:
-    least = float(claim.evidence.threshold("saturated"))
-    verdict, text = within(records.metric(claim.evidence.arm, "trained_saturated"), least, 1.0)
-    return [(verdict, f"a share of {text} of hidden values is saturated (at least {least:g})")]
+    """That values saturate: a measured share shows it, and none refutes what a function does."""
+    values = records.metric(claim.evidence.arm, "trained_saturated")
+    verdict, text = within(values, TINY, np.inf)
+    verdict = "inconclusive" if verdict == "contradicted" else verdict
+    return [(verdict, f"a share of {text} of hidden values is saturated")]
 
 
 POINTS: dict[str, Callable[[Claim, Records], list[Part]]] = {

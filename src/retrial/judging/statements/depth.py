@@ -5,6 +5,9 @@ are paired; those of accuracies add the chance in the test images (statistics.md
 cells of one sentence, activations by depths, are a table for Holm.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from retrial.core.records import Records
@@ -18,8 +21,10 @@ from retrial.judging.statements.compared import (
     not_comparable,
     of_seeds,
     seeds_to_decide,
+    shared_seeds,
     told,
 )
+from retrial.judging.statements.gradients import differing
 from retrial.statistics import (
     FEWEST_SEEDS_ORDER,
     OrderEvidence,
@@ -29,6 +34,10 @@ from retrial.statistics import (
     order_test,
 )
 
+# The print's own differences are as small as .004: one of at most .002 would not matter.
+LEAST = 0.002
+# No difference is too small to matter.
+NONE = float(np.finfo(float).tiny)
 HOLDS = {"reproduced": "holds", "contradicted": "does not hold", "inconclusive": "is open"}
 
 
@@ -50,15 +59,32 @@ def _cells(claim: Claim) -> list[tuple[str, str]]:
 def best_where_shallow(claim: Claim, records: Records) -> Outcome:
     """Is every activation's test accuracy highest at the fewest layers, against each deeper one?"""
     cells = _cells(claim)
-    table: list[OrderEvidence] = []
-    for shallow, deep in cells:
-        seeds, (per_seed, per_image) = compared(records, shallow, deep, BITS)
-        failed = not_comparable(records, (shallow, deep), seeds)
-        if failed is not None:
-            return failed
-        table.append(judge_order(per_seed, per_image))
-    found = decide_table(table, [1] * len(table))
-    return _of_table(cells, found, "test accuracy of the shallow network less that of the deep one")
+    table, failed = _compared(cells, records)
+    found = _ordered([one for one, _ in table.values()], LEAST)
+    judged = dict(zip(table, found, strict=True))
+    what = "test accuracy of the shallow network less that of the deep one"
+    return _of_table(cells, judged, failed, what)
+
+
+Cell = tuple[str, str]
+Compared = dict[Cell, tuple[OrderEvidence, np.ndarray]]
+
+
+def _compared(cells: Sequence[Cell], records: Records) -> tuple[Compared, dict[Cell, str]]:
+    """What a deeper network loses of test accuracy, with the differences per seed; by cell.
+
+    And the cells that cannot be compared, with the reason.
+    """
+    table: Compared = {}
+    failed = {}
+    for cell in cells:
+        seeds, (per_seed, per_image) = compared(records, *cell, BITS)
+        wrong = not_comparable(records, cell, seeds)
+        if wrong is None:
+            table[cell] = judge_order(per_seed, per_image), per_seed
+        else:
+            failed[cell] = wrong.reason
+    return table, failed
 
 
 def fails_to_generalise(claim: Claim, records: Records) -> Outcome:
@@ -67,50 +93,51 @@ def fails_to_generalise(claim: Claim, records: Records) -> Outcome:
     Where a deeper network's test accuracy is shown to be lower than the shallow one's (an order
     claim, Holm over the cells), a failure to generalise must show as a wider gap between training
     and test: the gap has to carry more than half of what is lost. What is tested is the gap's
-    growth less half of the loss, over seeds; where it is below zero the training accuracy itself
-    has fallen by more than half of it, and the network fails to learn. Cells without a loss have
-    nothing to explain. All others must hold.
+    growth less half of the loss, over seeds, Holm over the cells; where it is below zero the
+    training accuracy itself has fallen by more than half of it, and the network fails to learn.
+    There is no difference that does not matter: what is lost may be small itself. Cells without a
+    loss have nothing to explain. All others of an activation must hold; of which activations it is
+    said is not stated, so that it is open where they differ.
     """
     cells = _cells(claim)
-    losses, carried = [], []
-    for shallow, deep in cells:
-        seeds, (per_seed, per_image) = compared(records, shallow, deep, BITS)
-        failed = not_comparable(records, (shallow, deep), seeds)
-        if failed is not None:
-            return failed
-        one = judge_order(per_seed, per_image)
-        wider = of_seeds(records, deep, "gap", seeds) - of_seeds(records, shallow, "gap", seeds)
-        losses.append(one)
-        # Chance in the images is in the test accuracy, half of which is left in the difference.
-        carried.append(order_test(wider - per_seed / 2, one.sd_images / 2, one.m))
-    lost = [one.verdict == "reproduced" for one in decide_table(losses, [1] * len(losses))]
-    if not any(lost):
-        few = losses[0].n < FEWEST_SEEDS_ORDER
+    table, failed = _compared(cells, records)
+    losses = _ordered([one for one, _ in table.values()], LEAST)
+    carried = {}
+    for (cell, (one, per_seed)), loss in zip(table.items(), losses, strict=True):
+        if loss.verdict == "reproduced":
+            seeds = shared_seeds(records, cell)
+            wider = of_seeds(records, cell[1], "gap", seeds)
+            wider -= of_seeds(records, cell[0], "gap", seeds)
+            # Chance in the images is in the test accuracy, half of which is left in the difference.
+            carried[cell] = order_test(wider - per_seed / 2, one.sd_images / 2, one.m)
+    if not carried:
+        n = min((one.n for one, _ in table.values()), default=0)
+        few = n < FEWEST_SEEDS_ORDER
         reason = "no deeper network is shown to lose test accuracy, so nothing is to be explained"
         return Outcome(
             "inconclusive",
             None,
-            n=losses[0].n,
-            reason=f"{'seeds: ' if few else ''}{reason}",
+            n=n,
+            reason="; ".join([f"{'seeds: ' if few else ''}{reason}", *failed.values()]),
             seeds_needed=FEWEST_SEEDS_ORDER if few else None,
         )
-    kept = [i for i, is_lost in enumerate(lost) if is_lost]
-    found = decide_table([carried[i] for i in kept], [1] * len(kept))
-    outcome = _of_table(
-        [cells[i] for i in kept], found, "growth of the gap less half of the accuracy lost"
-    )
-    shares = ", ".join(
-        f"{cells[i][1]} loses {losses[i].mean:.4f} of test accuracy and "
-        f"{_training_lost(records, *cells[i]):.4f} of training accuracy"
-        for i in kept
-    )
-    return Outcome(
-        outcome.verdict,
-        None,
-        n=outcome.n,
-        reason=f"{outcome.reason}; {shares}",
-        seeds_needed=outcome.seeds_needed,
-    )
+    found = dict(zip(carried, _ordered(list(carried.values()), NONE), strict=True))
+    parts = []
+    for activation in dict.fromkeys(_activation(cell) for cell in carried):
+        own = {cell: one for cell, one in found.items() if _activation(cell) == activation}
+        lines = ", ".join(
+            f"{cell[1]} loses {table[cell][0].mean:.4f} of test accuracy and "
+            f"{_training_lost(records, *cell):.4f} of training accuracy (growth of the gap less "
+            f"half of the loss {told(one.evidence)}{lacks(one)})"
+            for cell, one in own.items()
+        )
+        parts.append((all_hold(one.verdict for one in own.values()), lines))
+    judged = differing(parts, min(one.n for one in carried.values()), "of which activations")
+    return replace(judged, reason="; ".join([judged.reason, *failed.values()]))
+
+
+def _activation(cell: Cell) -> str:
+    return cell[1].split("/")[0]
 
 
 def _training_lost(records: Records, shallow: str, deep: str) -> float:
@@ -120,19 +147,34 @@ def _training_lost(records: Records, shallow: str, deep: str) -> float:
     return shallow_mean - deep_mean
 
 
-def _of_table(cells: list[tuple[str, str]], found: list[OrderJudgement], what: str) -> Outcome:
-    """The outcome of a sentence all cells of which must hold."""
-    verdict = all_hold(one.verdict for one in found)
+def _ordered(table: Sequence[OrderEvidence], delta: float) -> list[OrderJudgement]:
+    """Verdicts on claims that each difference is above 0; none of none."""
+    return decide_table(table, [1] * len(table), delta) if table else []
+
+
+def _of_table(
+    cells: Sequence[Cell],
+    found: Mapping[Cell, OrderJudgement],
+    failed: Mapping[Cell, str],
+    what: str,
+) -> Outcome:
+    """The outcome of a sentence all cells of which must hold; those that failed are open."""
+    verdicts = [one.verdict for one in found.values()] + ["inconclusive"] * len(failed)
+    verdict = all_hold(verdicts)
     lines = ", ".join(
-        f"{deep} {told(one.evidence)} {HOLDS[one.verdict]}{lacks(one)}"
-        for (_, deep), one in zip(cells, found, strict=True)
+        f"{cell[1]} {told(found[cell].evidence)} {HOLDS[found[cell].verdict]}{lacks(found[cell])}"
+        if cell in found
+        else f"{cell[1]} is open ({failed[cell]})"
+        for cell in cells
     )
+    few = any(one.evidence.n < FEWEST_SEEDS_ORDER for one in found.values())
+    needed = FEWEST_SEEDS_ORDER if few else seeds_to_decide(found.values())
     return Outcome(
         verdict,
         None,
-        n=min(one.evidence.n for one in found),
+        n=min((one.evidence.n for one in found.values()), default=0),
         reason=f"{what}, all of which must be above 0 (Holm over {len(found)}): {lines}",
-        seeds_needed=seeds_to_decide(found) if verdict == "inconclusive" else None,
+        seeds_needed=needed if verdict == "inconclusive" and not failed else None,
     )
 
 

@@ -77,11 +77,14 @@ def test_plain_random_weights_vanish_and_explode(tmp_path, small, large, verdict
     assert judged(one, found).verdict == verdict
 
 
-def pairing(folder: Path, accuracy, seeds=10):
+def pairing(folder: Path, accuracy, seeds=10, shallow=None):
+    """Pairs of beginnings; `shallow` gives the accuracies of a map of five layers, by σ."""
     one = claim("3-pairing")
 
     def make(arm, seed):
-        _, activation, start = arm.split("/")
+        kind, activation, start = arm.split("/")[:3]
+        if kind == "map":
+            return {"metrics": {"test_accuracy": shallow(float(arm.split("/")[3]))}}
         right = np.random.default_rng(seed).random(IMAGES) < accuracy(activation, start)
         return {
             "metrics": {
@@ -91,7 +94,10 @@ def pairing(folder: Path, accuracy, seeds=10):
             "arrays": {"correct_bits": np.packbits(right)},
         }
 
-    return one, made(folder, "initialisation", dict.fromkeys(one.evidence.arms, seeds), make)
+    arms = dict.fromkeys(one.evidence.arms, seeds)
+    if shallow is not None:
+        arms |= {f"map/{act}/5/{sigma}": 3 for act in ("tanh", "sigmoid") for sigma in (1.0, 1.4)}
+    return one, made(folder, "initialisation", arms, make)
 
 
 def test_every_pair_must_have_the_claimed_order(tmp_path: Path) -> None:
@@ -107,6 +113,18 @@ def test_every_pair_must_have_the_claimed_order(tmp_path: Path) -> None:
     one, found = pairing(tmp_path / "c", claimed, seeds=3)
     outcome = judged(one, found)
     assert (outcome.verdict, outcome.seeds_needed) == ("inconclusive", 10)
+
+
+def test_another_depth_that_has_it_as_claimed_leaves_a_contradiction_open(tmp_path: Path) -> None:
+    def he_everywhere(activation, start):
+        return 0.9 if start == "he_normal" else 0.6
+
+    one, found = pairing(tmp_path / "a", he_everywhere, shallow=lambda sigma: 0.9 - sigma / 10)
+    outcome = judged(one, found)
+    assert outcome.verdict == "inconclusive"
+    assert "in the map tanh has it as claimed: 0.800 against 0.760 at 5 layers" in outcome.reason
+    one, found = pairing(tmp_path / "b", he_everywhere, shallow=lambda sigma: 0.5 + sigma / 10)
+    assert judged(one, found).verdict == "contradicted"
 
 
 def test_a_pair_that_never_learned_is_open(tmp_path: Path) -> None:

@@ -412,7 +412,7 @@ else:
 # could be trained. The search trains each candidate once, so where runs differ much between seeds
 # it shows a draw. The batch whose gradients the report plots is not stated, nor its optimiser, and
 # its plots are lost: what is judged are the sentences about them. The remedies are ours, with fewer
-# epochs and seeds than the table.
+# seeds than the table.
 
 # %%
 say(sources(records, "Sources of the numbers of this family"))

@@ -86,10 +86,25 @@ class GELU:
         return delta
 
 
-def activation(name: ActivationName, batch: int, width: int, dtype: Any) -> Elementwise:
-    """The activation of that name for arrays of (batch, width)."""
+class Shared(dense.Activation):
+    """An activation whose scratch memory others use as well, between its calls."""
+
+    def __init__(self, name: str, scratch: Array) -> None:
+        super().__init__(name, 0, 0, scratch.dtype)
+        self._scratch = scratch
+
+
+def activation(
+    name: ActivationName, batch: int, width: int, dtype: Any, scratch: Array | None = None
+) -> Elementwise:
+    """The activation of that name for arrays of (batch, width).
+
+    `scratch` (batch, width) is memory that it may overwrite in any call, and so may others.
+    """
     if name == "lecun":
         return LeCun(batch, width, dtype)
     if name == "gelu":
         return GELU(batch, width, dtype)
+    if scratch is not None:
+        return Shared(name, scratch)
     return dense.Activation(name, batch, width, dtype)

@@ -41,7 +41,8 @@ class Linear:
     """`weight @ x`, then normalisation and activation in the same memory where there are such.
 
     `first` marks the layer that reads the data, (n, inputs + 1) or (members, n, inputs + 1):
-    nobody needs the gradient of its input.
+    nobody needs the gradient of its input. `delta` takes that gradient for the others, (members,
+    inputs, n), and `scratch` (members, outputs · n) what the activation needs for a moment.
     """
 
     def __init__(
@@ -52,6 +53,8 @@ class Linear:
         act: ActivationName | None,
         norm: OnBatch | None,
         first: bool,
+        delta: Array | None,
+        scratch: Array,
     ) -> None:
         members, outputs, inputs = weight.shape[0], weight.shape[1], weight.shape[2] - 1
         self.weight, self.gradient, self.norm, self.first = weight, gradient, norm, first
@@ -60,8 +63,8 @@ class Linear:
         self.rows = self._full[:, :outputs]
         # The same memory, (members, outputs · n): one long run for an elementwise function.
         self._flat = self._full.reshape(members, -1)[:, : outputs * n]
-        self._act = activation(act, members, outputs * n, weight.dtype) if act else None
-        self._delta = np.empty((members, 0 if first else inputs, n), weight.dtype)
+        self._act = activation(act, members, outputs * n, weight.dtype, scratch) if act else None
+        self._delta = delta
         self._input: Array = self._full
 
     def forward(self, x: Array) -> Array:
@@ -82,7 +85,7 @@ class Linear:
             self.norm.backward(delta)
         inputs = self._input if self.first else self._input.swapaxes(-1, -2)
         np.matmul(delta, inputs, out=self.gradient)
-        return delta if self.first else np.matmul(self._inner, delta, out=self._delta)
+        return delta if self._delta is None else np.matmul(self._inner, delta, out=self._delta)
 
 
 class Residual:
@@ -205,17 +208,26 @@ class StackedNetwork:
             start += rows * columns
         return found
 
+    def _empty(self, count: int, size: int) -> Array:
+        return np.empty((count, self.members, size), self.parameters.dtype)
+
     def program(self, n: int) -> Program:
         """The program for batches of `n` examples; made once, its buffers kept."""
         if n not in self._programs:
             layers: list[Layer] = []
             last = len(self.weights) - 1
+            # Two arrays for each width, taken in turns, and one for scratch: what is needed for a
+            # moment only stays in a core's cache.
+            shared = {width: self._empty(3, width * n) for width in self.sizes[1:]}
             for k, (weight, gradient) in enumerate(
                 zip(self.weights, self.weight_gradients, strict=True)
             ):
                 norm = self.norms[k].on(n) if k < len(self.norms) else None
                 act = self.act if k < last else None
-                layer = Linear(weight, gradient, n, act, norm, first=k == 0)
+                inputs, outputs = self.sizes[k : k + 2]
+                delta = shared[inputs][k % 2].reshape(self.members, inputs, n) if k else None
+                scratch = shared[outputs][2]
+                layer = Linear(weight, gradient, n, act, norm, k == 0, delta, scratch)
                 residual = self.block == "residual" and 0 < k < last
                 layers.append(Residual(layer) if residual else layer)
             self._programs[n] = Program(

@@ -30,7 +30,13 @@ SECTION = {
     "remedies": {"depths": [2], "epochs": 2},
 }
 PROTOCOL = validated(SECTION | {"activations": ["relu", "sigmoid", "lecun"]}, Protocol, "depth")
-SEEDS = {"seeds": 2, "lecun_seeds": 1, "gradient_seeds": 2, "other_seeds": 2, "remedy_seeds": 2}
+SEEDS = {
+    "seeds": 2,
+    "lecun_seeds": 1,
+    "gradient_seeds": {"sgd": 2, "adam": 2},
+    "other_seeds": 2,
+    "remedy_seeds": 2,
+}
 WHOLE = Budget(**SEEDS, epochs_at_most={}, train_at_most=None)
 COMMON = {"train_loss", "train_accuracy", "test_loss", "test_accuracy", "gap",
           "predicted_classes", "prior_loss"}  # fmt: skip
@@ -76,7 +82,7 @@ def test_configs_say_what_distinguishes_the_arms() -> None:
 
 
 def test_groups_without_seeds_are_skipped_and_the_others_are_not() -> None:
-    none = {"lecun_seeds": 0, "gradient_seeds": 0, "other_seeds": 0, "remedy_seeds": 0}
+    none = {"lecun_seeds": 0, "gradient_seeds": {}, "other_seeds": 0, "remedy_seeds": 0}
     budget = Budget(**(SEEDS | none), epochs_at_most={}, train_at_most=None)
     left = {one.arm for one in depth.trials(PROTOCOL, budget)}
     assert left == {"relu/2", "relu/3", "sigmoid/2", "sigmoid/3"}

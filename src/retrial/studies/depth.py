@@ -90,14 +90,14 @@ class Protocol(FrozenModel):
 
 
 class Budget(FrozenModel):
-    """How much of it: seeds, 0 to leave a group out; LeCun's arms may have fewer.
+    """How much of it: seeds, 0 to leave arms out; those of gradients by optimiser.
 
     `epochs_at_most` cuts the training of the groups that it names; null images mean all of them.
     """
 
     seeds: Count
     lecun_seeds: Seeds
-    gradient_seeds: Seeds
+    gradient_seeds: dict[OptimiserName, Seeds]
     other_seeds: Seeds
     remedy_seeds: Seeds
     epochs_at_most: dict[Group, Count]
@@ -107,12 +107,10 @@ class Budget(FrozenModel):
         """The number of seeds of an arm."""
         if arm.startswith("lecun/"):
             return self.lecun_seeds
-        named = {
-            "gradients": self.gradient_seeds,
-            "other": self.other_seeds,
-            "remedy": self.remedy_seeds,
-        }
-        return named.get(arm.split("/")[0], self.seeds)
+        first, second, *_ = arm.split("/")
+        if first == "gradients":
+            return {str(name): n for name, n in self.gradient_seeds.items()}.get(second, 0)
+        return {"other": self.other_seeds, "remedy": self.remedy_seeds}.get(first, self.seeds)
 
 
 def group(arm: str) -> Group:

@@ -123,7 +123,10 @@ def test_a_trial_that_raises_stops_no_other(
 def test_trials_of_one_kind_are_equal_programs_the_heaviest_first() -> None:
     trials = [*toy_group.trials(5), *toy_group.trials(1, factor=5.0)]
     # Costs grow with the place within a kind: 1 to 5, and 1 again.
-    assert grouped("toy_group", trials, range(6)) == [[3, 4], [0, 1, 2], [5]]
+    assert grouped("toy_group", trials, range(6)) == [[2, 3, 4], [0, 1], [5]]
+    # Seven of at most three differ by one at most.
+    seven = grouped("toy_group", toy_group.trials(7), range(7))
+    assert sorted(len(group) for group in seven) == [2, 2, 3]
     # Four of at most three are two programs of two, in whatever order they wait.
     assert grouped("toy_group", trials, [4, 1, 0, 2]) == [[2, 4], [0, 1]]
     assert grouped("toy_group", trials, [5, 3]) == [[3], [5]]

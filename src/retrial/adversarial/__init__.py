@@ -1,0 +1,1 @@
+"""Images changed so that a classifier errs, and measures of the change."""

@@ -53,7 +53,7 @@ class Fooling(FrozenModel):
 class Recipe(FrozenModel):
     """How f is made and trained: channels of its hidden layers, rate of Adam, the two steps."""
 
-    channels: tuple[Count, ...]
+    channels: Annotated[tuple[Count, ...], Field(min_length=1)]
     learning_rate: Positive
     reconstruction: Reconstruction
     fooling: Fooling

@@ -17,6 +17,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from retrial.core.errors import RetrialError
+from retrial.core.records import RECORDS
+from retrial.judging.verdicts import RESULTS
 
 LOCK = "dvc.lock"
 # What .dvcignore names: no part of any input.
@@ -165,6 +167,12 @@ def judge_stage(names: Iterable[str], family: str) -> str:
     """The stage among `names` that judges `family`; "" for none."""
     found = (one for one in names if one.startswith("judge") and one.endswith(f"@{family}"))
     return next(found, "")
+
+
+def study_stage(stages: Mapping[str, Stage], study: str) -> str:
+    """The stage that leaves the records of `study`; its name, where a lock has none."""
+    records = (RESULTS / study / RECORDS).as_posix()
+    return next((name for name, stage in stages.items() if records in stage.outs), study)
 
 
 def _reads(dep: str, out: str) -> bool:

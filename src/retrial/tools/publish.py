@@ -34,6 +34,7 @@ from retrial.tools.locks import (
     read_lock,
     stale,
     stale_params,
+    study_stage,
     upstream,
 )
 from retrial.tools.places import MANIFEST, PUBLISHED
@@ -112,9 +113,10 @@ def require_paper(family: str, lock: Mapping[str, Stage], root: Path) -> None:
     require_fresh(judge_stage(lock, family) or f"judge@{family}", lock, root)
     budget = f"{profile_path(PROFILE).as_posix()}: "
     for study in studies_of(family):
-        require_fresh(study, lock, root)
-        if not any(key.startswith(budget) for key in lock[study].params):
-            raise RetrialError(f"{LOCK}: stage {study} did not read profiles/{PROFILE}.yaml")
+        stage = study_stage(lock, study)
+        require_fresh(stage, lock, root)
+        if not any(key.startswith(budget) for key in lock[stage].params):
+            raise RetrialError(f"{LOCK}: stage {stage} did not read profiles/{PROFILE}.yaml")
 
 
 def require_fresh(stage: str, lock: Mapping[str, Stage], root: Path) -> None:

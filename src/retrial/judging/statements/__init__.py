@@ -7,6 +7,7 @@ from retrial.judging.ledger import Claim
 from retrial.judging.outcome import Outcome
 from retrial.judging.statements import (
     activations,
+    attacks,
     autoencoders,
     codes,
     depth,
@@ -78,6 +79,10 @@ TESTS: dict[str, Test] = {
         initialisation.vanishes_or_explodes,
         initialisation.suits,
         activations.listed,
+        attacks.accuracy_of_lost_network,
+        attacks.reaches_every_target,
+        attacks.still_seen,
+        attacks.indistinguishable,
     )
 }
 # Those that the print alone decides: no budget cuts them short.

@@ -22,6 +22,10 @@ CHAPTERS = {
     "depth": [f"depth/{part}" for part in ("table", "search", "gradients", "decay", "remedies")],
     "initialisation": ["initialisation"],
     "activations": ["activations"],
+    "classifier_mnist": ["classifiers/mnist"],
+    "classifier_cifar10": ["classifiers/cifar10"],
+    "attack_mnist": ["attacks/mnist"],
+    "attack_cifar10": ["attacks/cifar10"],
     "kernels": ["kernels"],
     "shift": ["shift"],
     "worked": [

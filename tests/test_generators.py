@@ -227,8 +227,8 @@ def test_a_heavier_distance_keeps_f_nearer():
 
 def test_every_target_of_an_image_begins_at_the_same_f():
     network, x = classifier(), pictures()
-    listed = per_image(network, x, target(3, 5), recipe(), seeded(2))
-    (alone,) = per_image(network, x, target(5), recipe(), seeded(2))
+    listed = per_image(network, x, 0, target(3, 5), recipe(), seeded(2))
+    (alone,) = per_image(network, x, 0, target(5), recipe(), seeded(2))
     assert alone.steps == listed[1].steps
     assert torch.equal(alone.images, listed[1].images)
     assert not torch.equal(alone.images, listed[0].images)
@@ -242,7 +242,7 @@ def test_one_image_has_one_generator():
     with pytest.raises(
         ValueError, match=r"^2 images: expected one, each has a generator of its own$"
     ):
-        per_image(classifier(), pictures(2), target(1), recipe(), seeded())
+        per_image(classifier(), pictures(2), 0, target(1), recipe(), seeded())
 
 
 def batches(seed: int = 0):
@@ -253,6 +253,11 @@ def batches(seed: int = 0):
 
 def trained(network: nn.Module, steps_fool: int, steps: int = 100) -> Generator:
     return amortise(network, batches(), [12], 0.01, steps, steps_fool, 0.1, seeded(4))
+
+
+def test_a_target_that_is_the_image_s_own_class_is_told() -> None:
+    with pytest.raises(ValueError, match="target 3 of image 1 is its own class"):
+        per_image(classifier(), pictures(1), 3, target(1, 3), recipe(), seeded())
 
 
 def test_one_generator_for_all_images_fools_on_images_it_has_not_seen():
@@ -274,13 +279,13 @@ def test_one_generator_for_all_images_fools_on_images_it_has_not_seen():
 def test_neither_step_touches_the_classifier_and_a_rerun_gives_the_same_bytes():
     network, x = classifier(), pictures()
     before, drawn = state(network), torch.get_rng_state()
-    first = per_image(network, x, target(3, 5), recipe(), seeded(2))
+    first = per_image(network, x, 0, target(3, 5), recipe(), seeded(2))
     one = trained(network, 3, 3)
     assert state(network) == before
     assert all(module.training for module in network.modules())
     assert all(weight.requires_grad and weight.grad is None for weight in network.parameters())
     assert torch.equal(torch.get_rng_state(), drawn)
-    again = per_image(network, x, target(3, 5), recipe(), seeded(2))
+    again = per_image(network, x, 0, target(3, 5), recipe(), seeded(2))
     assert [a.images.numpy().tobytes() for a in first] == [
         a.images.numpy().tobytes() for a in again
     ]
@@ -303,7 +308,7 @@ def test_images_beyond_the_range_are_refused(call):
     calls = {
         "reconstruct": lambda: reconstruct(f, x, recipe()),
         "fool": lambda: fool(f, network, x, target(1), recipe()),
-        "per_image": lambda: per_image(network, x, target(1), recipe(), seeded()),
+        "per_image": lambda: per_image(network, x, 0, target(1), recipe(), seeded()),
         "amortise": lambda: amortise(
             network, iter([(x, target(1))]), [8], 0.1, 1, 1, 1.0, seeded()
         ),

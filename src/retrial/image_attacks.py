@@ -225,9 +225,8 @@ def _images(trial: Trial, data: Mapping[str, Array]) -> Result:
     for place, label in enumerate(stage.labels):
         targets = torch.tensor([one for one in range(CLASSES) if one != label], device=stage.device)
         image = from_bytes(stage.originals[place : place + 1]).to(stage.device)
-        for target, fooled in zip(
-            targets.tolist(), per_image(stage.victim, image, targets, recipe, draws), strict=True
-        ):
+        found = per_image(stage.victim, image, int(label), targets, recipe, draws)
+        for target, fooled in zip(targets.tolist(), found, strict=True):
             stored[place, target] = to_bytes(fooled.images)[0]
             steps[place, target] = fooled.steps
     targets_of = np.tile(np.arange(CLASSES), (count, 1))

@@ -21,6 +21,7 @@ from torch.nn.utils import skip_init
 from retrial.adversarial.gradient_attacks import (
     CLASSES,
     check_images,
+    check_targets,
     from_bytes,
     frozen,
     to_bytes,
@@ -192,6 +193,7 @@ def fool(
 def per_image(
     classifier: nn.Module,
     image: Tensor,
+    label: int,
     targets: Tensor,
     recipe: Recipe,
     generator: torch.Generator,
@@ -199,10 +201,12 @@ def per_image(
     """One `image` (1, channels, height, width) led to each of the `targets` (n,), as the report.
 
     Step one is done once; step two begins for every target at a copy of the f that it left, so
-    that no target depends on the others. ValueError for more images than one.
+    that no target depends on the others. ValueError for more images than one, and for a target that
+    is the image's own class, `label`.
     """
     if len(image) != 1:
         raise ValueError(f"{len(image)} images: expected one, each has a generator of its own")
+    check_targets(targets, torch.full_like(targets, label))
     f = Generator(image.shape[1], recipe.channels, generator).to(image.device)
     reconstruct(f, image, recipe)
     return [fool(copy.deepcopy(f), classifier, image, target[None], recipe) for target in targets]

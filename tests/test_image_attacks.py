@@ -54,7 +54,7 @@ TRAIN, TEST, HELD_OUT, LADDER = 60, 40, 20, 12
 MISTAKEN, SHOWN = 3, 5
 SHARES = ("success", "transfer", "referee_right")
 METRICS = {"misclassified", *SHARES, *Quality._fields}
-COMMON = {"labels", "rows", "before", "predicted", "refereed", "confidence", "quality"}
+COMMON = {"labels", "rows", "before", "predicted", "refereed", "known", "confidence", "quality"}
 CURVES = ["epsilon", "fgsm", "pgd", "noise", "f"]
 
 CYCLE = {
@@ -332,7 +332,7 @@ def agree(result: Result, found: Again) -> None:
 
 def expected_metrics(arrays: Mapping[str, np.ndarray], targets: np.ndarray) -> dict[str, Metric]:
     """The metrics by hand, from the arrays of a result and its targets (n, k)."""
-    hits, transferred, seen, tried = [], 0, 0, 0
+    hits, asked, transferred, seen, tried = [], 0, 0, 0, 0
     labels = arrays["labels"]
     for image, label in enumerate(labels):
         if arrays["before"][image] != label:
@@ -344,14 +344,17 @@ def expected_metrics(arrays: Mapping[str, np.ndarray], targets: np.ndarray) -> d
             if arrays["predicted"][image, column] != target:
                 continue
             hits.append((image, column))
+            if not arrays["known"][image]:
+                continue
+            asked += 1
             transferred += int(arrays["refereed"][image, column] == target)
             seen += int(arrays["refereed"][image, column] == label)
     n = len(hits)
     metrics = {
         "misclassified": Metric(int((arrays["before"] != labels).sum()), len(labels)),
         "success": Metric(n / tried if tried else None, tried),
-        "transfer": Metric(transferred / n if n else None, n),
-        "referee_right": Metric(seen / n if n else None, n),
+        "transfer": Metric(transferred / asked if asked else None, asked),
+        "referee_right": Metric(seen / asked if asked else None, asked),
     }
     for name, values in zip(Quality._fields, arrays["quality"], strict=True):
         metrics[name] = Metric(float(np.mean([values[one] for one in hits])) if n else None, n)
@@ -376,16 +379,19 @@ def test_a_result_on_images_holds_what_is_promised() -> None:
     assert (result.curves, result.weights) == ({}, {})
     assert {name: one.shape for name, one in result.arrays.items()} == {
         "labels": (10,), "rows": (10,), "before": (10,), "steps": (10, 10),
-        "predicted": (10, 10), "refereed": (10, 10), "confidence": (10, 10),
+        "predicted": (10, 10), "refereed": (10, 10), "known": (10,), "confidence": (10, 10),
         "quality": (6, 10, 10), "pictures": (10, 10, 1, 28, 28),
     }  # fmt: skip
     assert {name: one.dtype.name for name, one in result.arrays.items()} == {
         "labels": "uint8", "rows": "int32", "before": "uint8", "steps": "int32",
-        "predicted": "uint8", "refereed": "uint8", "confidence": "float32",
+        "predicted": "uint8", "refereed": "uint8", "known": "uint8", "confidence": "float32",
         "quality": "float32", "pictures": "uint8",
     }  # fmt: skip
     arrays = result.arrays
     np.testing.assert_array_equal(arrays["labels"], np.arange(CLASSES))
+    # Of its own class an image is its original.
+    known = arrays["refereed"].diagonal() == arrays["labels"]
+    np.testing.assert_array_equal(arrays["known"], known)
     np.testing.assert_array_equal(digits()["test_labels"][arrays["rows"]], arrays["labels"])
     # As many steps as it took, at most as many as are stated, none for the own class.
     assert arrays["steps"].max() == SECTION["generator"]["fooling"]["steps"]
@@ -485,8 +491,8 @@ def test_an_amortised_result_holds_what_is_promised() -> None:
     assert {name: (one.shape, one.dtype.name) for name, one in result.arrays.items()} == {
         "labels": ((20,), "uint8"), "rows": ((20,), "int32"), "before": ((20,), "uint8"),
         "targets": ((20,), "uint8"), "predicted": ((20, 1), "uint8"),
-        "refereed": ((20, 1), "uint8"), "confidence": ((20, 1), "float32"),
-        "quality": ((6, 20, 1), "float32"),
+        "refereed": ((20, 1), "uint8"), "known": ((20,), "uint8"),
+        "confidence": ((20, 1), "float32"), "quality": ((6, 20, 1), "float32"),
     }  # fmt: skip
     arrays = result.arrays
     assert len(set(arrays["rows"].tolist())) == HELD_OUT

@@ -26,7 +26,7 @@ def image_arrays() -> dict[str, np.ndarray]:
     predicted[2, 2] = 7
     refereed = np.repeat(labels[:, None], 10, axis=1)
     refereed[0, 9] = 9
-    refereed[1, 1] = 8  # the referee has the original 1 wrong
+    refereed[1, 1] = 8
     quality = np.zeros((6, 3, 10))
     quality[4] = np.arange(10)
     return {
@@ -34,6 +34,7 @@ def image_arrays() -> dict[str, np.ndarray]:
         "before": np.array([0, 1, 7], np.uint8),
         "predicted": predicted,
         "refereed": refereed,
+        "known": np.array([1, 0, 1], np.uint8),  # the referee has the original 1 wrong
         "confidence": np.full((3, 10), 0.5, np.float32),
         "quality": quality,
         "steps": np.arange(30).reshape(3, 10),
@@ -47,6 +48,7 @@ def many_arrays() -> dict[str, np.ndarray]:
         "before": np.array([0, 1, 2, 4], np.uint8),
         "predicted": np.array([[5], [1], [5], [5]], np.uint8),
         "refereed": np.array([[5], [1], [2], [5]], np.uint8),
+        "known": np.array([1, 1, 0, 1], np.uint8),
         "confidence": np.full((4, 1), 0.5, np.float32),
         "quality": np.zeros((6, 4, 1)),
         "targets": np.array([5, 5, 5, 5], np.uint8),
@@ -85,7 +87,7 @@ def test_examples_of_one_generator_for_all(tmp_path: Path) -> None:
     assert (found.images, found.misclassified) == (4, 1)
     assert found.hit.tolist() == [True, False, True]
     assert (found.refereed == found.target).tolist() == [True, False, False]
-    assert found.known is None
+    assert found.asked.tolist() == [True, False, False]
     assert found.steps is None
 
 

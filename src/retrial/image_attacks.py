@@ -73,7 +73,7 @@ class Ladder(FrozenModel):
     A step of PGD is `reach` / `steps` of the distance long.
     """
 
-    epsilons: tuple[Annotated[float, Field(ge=0, le=1)], ...]
+    epsilons: Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], Field(min_length=1)]
     steps: Count
     reach: Positive
 
@@ -94,6 +94,9 @@ class Protocol(FrozenModel):
         unknown = {*victims, *victims.values()} - set(known.data.get("classifiers", victims))
         if unknown:
             raise ValueError(f"{', '.join(sorted(unknown))} not among `classifiers`")
+        alone = [victim for victim, referee in victims.items() if victim == referee]
+        if alone:
+            raise ValueError(f"{', '.join(alone)}: expected another classifier as the referee")
         return victims
 
 
@@ -190,14 +193,16 @@ def run(trial: Trial, data: Mapping[str, Array]) -> Result:
 
     `data`: as for the classifiers, and their weights by `arm:seed:name`. Images that the victim
     has wrong before are counted apart: `misclassified` of all; all other metrics are about the
-    rest. `success`: the victim says the target, n is images × targets; of the successes, `transfer`
-    is the share where the referee says the target as well, `referee_right` where it says what the
-    image shows, and `linf`, `l2`, `psnr` (dB), `ssim`, `levels`, `changed` are means of `Quality`.
+    rest. `success`: the victim says the target, n is images × targets; of the successes on images
+    whose original the referee has right, `transfer` is the share where it says the target as well,
+    `referee_right` where it says what the image shows; of all successes, `linf`, `l2`, `psnr` (dB),
+    `ssim`, `levels`, `changed` are means of `Quality`.
 
     Arrays, one row an image: `labels`, `rows` (in the test file), `before` (the victim's class of
     the original), `predicted` and `refereed` (classes by target, 10 columns in `image`, where the
-    own class's is the original's; one in `amortised`, whose `targets` say which), `confidence` of
-    the victim in what it predicts, `quality` (6 measures first). `image`: `steps`, and of one seed
+    own class's is the original's; one in `amortised`, whose `targets` say which), `known` (the
+    referee has the original right), `confidence` of the victim in what it predicts, `quality` (6
+    measures first). `image`: `steps`, and of one seed
     `pictures`, the first image of each class by target. `amortised`: curves over `epsilon` of the
     victim's accuracy after `fgsm`, `pgd`, `noise` and `f`, whose perturbation is clipped to it.
     """
@@ -211,6 +216,9 @@ def _images(trial: Trial, data: Mapping[str, Array]) -> Result:
     recipe = Recipe.model_validate(_tuples(config["generator"]))
     chance = generator(trial.study, trial.seed, "images")
     every = part(data, "test", None)[1]
+    fewest = int(np.bincount(every, minlength=CLASSES).min())
+    if fewest < config["images"]:
+        raise ValueError(f"images = {config['images']}: a class has {fewest} test images")
     rows = np.concatenate(
         [
             chance.permutation(np.flatnonzero(every == one))[: config["images"]]
@@ -309,15 +317,16 @@ def _look(
     word = judged(stage.victim, flat)
     predicted = word.classes.reshape(count, wide)
     refereed = judged(stage.referee, flat).classes.reshape(count, wide)
+    known = judged(stage.referee, stage.originals).classes == stage.labels
     measures = quality(flat, np.repeat(stage.originals, wide, axis=0))
     tried = aimed & right[:, None]
     hit = tried & (predicted == targets)
-    hits = int(hit.sum())
+    hits, asked = int(hit.sum()), hit & known[:, None]
     metrics = {
         "misclassified": Metric(int((~right).sum()), count),
         "success": _share(predicted == targets, tried),
-        "transfer": _share(refereed == targets, hit),
-        "referee_right": _share(refereed == stage.labels[:, None], hit),
+        "transfer": _share(refereed == targets, asked),
+        "referee_right": _share(refereed == stage.labels[:, None], asked),
     }
     for name, values in measures._asdict().items():
         kept = values.reshape(count, wide)[hit]
@@ -328,6 +337,7 @@ def _look(
         "before": before,
         "predicted": predicted,
         "refereed": refereed,
+        "known": known.astype(np.uint8),
         "confidence": word.confidences.max(axis=1).reshape(count, wide),
         "quality": _measured(measures, count, wide),
     }

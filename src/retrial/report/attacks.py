@@ -263,27 +263,23 @@ def second_look(records: Records) -> str:
     lines = []
     for arm in records.arms():
         found = examples(records, arm)
-        seen, hit = found.refereed == found.source, found.hit
-        known = found.known
+        asked = found.asked
         lines.append(
             [
                 titled(arm),
-                drawn(int(hit.sum()), records, [arm], "successes", "d"),
-                *share_cells((found.refereed == found.target)[hit], records, [arm],
+                drawn(int(asked.sum()), records, [arm], "successes that the referee judges", "d"),
+                *share_cells((found.refereed == found.target)[asked], records, [arm],
                              "share where the referee says the target"),
-                *share_cells(seen[hit], records, [arm],
+                *share_cells((found.refereed == found.source)[asked], records, [arm],
                              "share where the referee says what the image shows"),
-                NONE if known is None else
-                share_cells(seen[hit & known], records, [arm],
-                            "the same of images whose original the referee has right")[0],
             ]
         )  # fmt: skip
     return small_table(
-        ["Attack, victim", "Successes", "Transfers", "Interval", "Still seen", "Interval", "Known"],
+        ["Attack, victim", "Asked", "Transfers", "Interval", "Still seen", "Interval"],
         lines,
-        "Of the successes: the share that the referee gives the target as well, and the share that "
-        "it still gives the class of the image, with Wilson intervals; *known*: the latter among "
-        "images whose original the referee has right, where it was shown the original.",
+        "Of the successes on images whose original the referee has right: the share that it gives "
+        "the target as well, and the share that it still gives the class of the image, with Wilson "
+        "intervals.",
     )
 
 
@@ -364,10 +360,10 @@ def follows(records: Records, trained: Records, rows: Sequence[Row]) -> str:
             f"{shares('amortised')}."
         )
     told = ", ".join(
-        share_cells((one.refereed == one.target)[one.hit], records, [arm], "transfer")[0]
+        share_cells((one.refereed == one.target)[one.asked], records, [arm], "transfer")[0]
         + f" ({titled(arm)})"
         for arm, one in found.items()
-        if one.hit.any()
+        if one.asked.any()
     )
     if told:
         parts.append(f"Shares of successes that the referee gives the target as well: {told}.")

@@ -26,9 +26,9 @@ class Examples:
     """Changed images whose originals the victim has right, one row an image and target, all (n,).
 
     `seed` of the trial; classes: `source` shown, `target` wanted, `predicted` by the victim,
-    `refereed` by the referee; `quality` (6, n) in the order of MEASURES. Where every image has a
-    generator of its own, `known`: the referee has the original right, and `steps`: updates of step
-    two; else None. `images` were taken, and the victim had `misclassified` of them wrong before.
+    `refereed` by the referee; `quality` (6, n) in the order of MEASURES; `known`: the referee has
+    the original right. `steps`, updates of step two, where every image has a generator of its own,
+    else None. `images` were taken, and the victim had `misclassified` of them wrong before.
     """
 
     seed: Array
@@ -37,10 +37,16 @@ class Examples:
     predicted: Array
     refereed: Array
     quality: Array
-    known: Array | None
+    known: Array
     steps: Array | None
     images: int
     misclassified: int
+
+    @property
+    def asked(self) -> Array:
+        """(n,) successes on images whose original the referee has right."""
+        found: Array = self.hit & self.known
+        return found
 
     @property
     def hit(self) -> Array:
@@ -72,8 +78,8 @@ def examples(records: Records, arm: str) -> Examples:
     for trial in records.of(arm):
         found = {
             name: records.array(arm, trial["seed"], name)
-            for name in ("labels", "before", "predicted", "refereed", "quality",
-                         "steps" if own else "targets")
+            for name in ("labels", "before", "predicted", "refereed", "known",
+                         "quality", "steps" if own else "targets")
         }  # fmt: skip
         labels, shape = found["labels"][:, None].astype(int), found["predicted"].shape
         right = found["before"][:, None] == labels
@@ -84,11 +90,10 @@ def examples(records: Records, arm: str) -> Examples:
             "target": np.broadcast_to(np.arange(shape[1]), shape),
             "predicted": found["predicted"],
             "refereed": found["refereed"],
+            "known": np.broadcast_to(found["known"][:, None].astype(bool), shape),
         }
         if own:
-            # The own class's column holds the original.
-            known = np.take_along_axis(found["refereed"], labels, axis=1) == labels
-            rows |= {"known": np.broadcast_to(known, shape), "steps": found["steps"]}
+            rows["steps"] = found["steps"]
         else:
             rows["target"] = found["targets"].astype(int)[:, None]
         tried = right & (rows["target"] != labels)
@@ -98,7 +103,7 @@ def examples(records: Records, arm: str) -> Examples:
     joined = {name: np.concatenate(values, axis=-1) for name, values in parts.items()}
     return Examples(
         joined["seed"], joined["source"], joined["target"], joined["predicted"],
-        joined["refereed"], joined["quality"], joined.get("known"), joined.get("steps"),
+        joined["refereed"], joined["quality"], joined["known"], joined.get("steps"),
         images, misclassified,
     )  # fmt: skip
 

@@ -21,11 +21,14 @@ def accuracy_of_lost_network(claim: Claim, records: Records) -> Outcome:
     """A printed accuracy of a network whose figure is lost, against one that stands for it.
 
     That the stand-in has another accuracy contradicts nothing while another network, of `others`,
-    lies on the print's other side with all of its mean's interval: the lost one may lie between.
+    lies at the print or beyond it, with some of its mean's interval: the lost one may lie between.
     """
     found = judge_number(claim, records)
-    if found.verdict != "contradicted" or found.measured is None:
+    if found.verdict != "contradicted":
         return found
+    if found.measured is None:
+        reason = f"reading: {found.reason}; but the network is lost"
+        return replace(found, verdict="inconclusive", reason=reason)
     printed = float(parse_printed(claim.printed).value)
     beyond = []
     for arm in claim.evidence.others:
@@ -34,24 +37,24 @@ def accuracy_of_lost_network(claim: Claim, records: Records) -> Outcome:
         if not ended or len(runs) < FEWEST_SEEDS:
             continue
         mean, low, high = t_interval(runs)
-        if (high < printed < found.measured) or (found.measured < printed < low):
-            beyond.append(f"{arm} has {mean:.4g} [{low:.4g}, {high:.4g}]")
+        if low <= printed < found.measured or found.measured < printed <= high:
+            beyond.append(f"{arm} with {mean:.4g} [{low:.4g}, {high:.4g}]")
     if not beyond:
         return found
     reason = (
-        f"reading: {found.reason}; but the network is lost, and on the print's other side "
+        f"reading: {found.reason}; but the network is lost, and at the print or beyond it lies "
         f"{', '.join(beyond)}"
     )
-    return replace(found, verdict="inconclusive", reason=reason, seeds_needed=None)
+    return replace(found, verdict="inconclusive", reason=reason)
 
 
 class Attacked(NamedTuple):
     """Runs of one attack: of each, images × targets of those classes that a claim is about.
 
     A run is a seed and one image of each class; runs with an image that the victim had wrong
-    before are left out, and `misclassified` counts them. Arrays are (runs, classes, 10), the
-    measures (6, runs, classes, 10); `hit` is false at the images' own class. `seen`: the referee is
-    right, `known` (runs, classes, 1): it has the original right.
+    before are left out, `misclassified` counts them, and `seeds` those that have a run left. Arrays
+    are (runs, classes, 10), the measures (6, runs, classes, 10); `hit` is false at the images' own
+    class. `seen`: the referee is right, `known` (runs, classes, 1): it has the original right.
     """
 
     hit: NDArray[np.bool_]
@@ -59,18 +62,19 @@ class Attacked(NamedTuple):
     known: NDArray[np.bool_]
     measures: NDArray[np.float64]
     misclassified: int
+    seeds: int
 
 
 def attacked(claim: Claim, records: Records) -> Attacked:
     """The runs of the claim's arm; `hit`: the victim says the target."""
     arm = claim.evidence.arm
     classes = [int(one) for one in str(claim.evidence.threshold("classes")).split()]
-    hits, seen, measures = [], [], []
-    misclassified = 0
+    hits, seen, known, measures = [], [], [], []
+    misclassified, seeds = 0, set()
     for trial in records.of(arm):
-        labels, before, predicted, refereed, quality = (
+        labels, before, predicted, refereed, right, quality = (
             records.array(arm, trial["seed"], name)
-            for name in ("labels", "before", "predicted", "refereed", "quality")
+            for name in ("labels", "before", "predicted", "refereed", "known", "quality")
         )
         for row in np.array([np.flatnonzero(labels == one) for one in classes]).T:
             own = labels[row, None]
@@ -80,16 +84,15 @@ def attacked(claim: Claim, records: Records) -> Attacked:
             targets = np.arange(TARGETS + 1)
             hits.append((predicted[row] == targets) & (targets != own))
             seen.append(refereed[row] == own)
+            known.append(right[row, None].astype(bool))
             measures.append(quality[:, row])
+            seeds.add(trial["seed"])
     if not hits:
         nothing = np.zeros((0, len(classes), TARGETS + 1), bool)
         empty = np.zeros((len(MEASURES), *nothing.shape))
-        return Attacked(nothing, nothing, nothing[..., :1], empty, misclassified)
-    stacked = np.stack(seen)
-    # The own class's column holds the original.
-    at = np.broadcast_to(np.array(classes)[None, :, None], (len(hits), len(classes), 1))
-    known = np.take_along_axis(stacked, at, axis=2)
-    return Attacked(np.stack(hits), stacked, known, np.stack(measures, axis=1), misclassified)
+        return Attacked(nothing, nothing, nothing[..., :1], empty, misclassified, 0)
+    of_runs = np.stack(hits), np.stack(seen), np.stack(known), np.stack(measures, axis=1)
+    return Attacked(*of_runs, misclassified, len(seeds))
 
 
 def reaches_every_target(claim: Claim, records: Records) -> Outcome:
@@ -104,8 +107,8 @@ def reaches_every_target(claim: Claim, records: Records) -> Outcome:
     tried, reached = runs * images * TARGETS, int(found.hit.sum())
     apart = found.misclassified
     aside = f"; set apart, misclassified before: {apart}" if apart else ""
-    if runs < FEWEST_SEEDS:
-        reason = f"seeds: {runs} runs, at least {FEWEST_SEEDS} are needed{aside}"
+    if found.seeds < FEWEST_SEEDS:
+        reason = f"seeds: {found.seeds} with a run, at least {FEWEST_SEEDS} are needed{aside}"
         return Outcome("inconclusive", None, n=runs, reason=reason)
     interval = wilson(whole, runs)
     text = (
@@ -136,7 +139,7 @@ def still_seen(claim: Claim, records: Records) -> Outcome:
     reason = (
         f"another classifier still says what {seen} of {hits} such images show, "
         f"{'at least' if share >= least else 'less than'} the {least:g} that would stand for "
-        f"obvious; {_medians(found)}"
+        f"obvious; {_medians(found, asked)}"
     )
     return Outcome("inconclusive", share, n=runs, reason=reason)
 
@@ -153,14 +156,14 @@ def indistinguishable(claim: Claim, records: Records) -> Outcome:
     share = int(alike.sum())
     reason = (
         f"{share} of {hits} such images differ by at most {levels:g} grey levels with an SSIM of "
-        f"at least {ssim:g}; {_medians(found)}"
+        f"at least {ssim:g}; {_medians(found, found.hit)}"
     )
     return Outcome("inconclusive", share / hits, n=runs, reason=reason)
 
 
-def _medians(found: Attacked) -> str:
-    """The medians of what changed, over the successes."""
-    middle = dict(zip(MEASURES, np.median(found.measures[:, found.hit], axis=1), strict=True))
+def _medians(found: Attacked, among: NDArray[np.bool_]) -> str:
+    """The medians of what changed, over some of the images."""
+    middle = dict(zip(MEASURES, np.median(found.measures[:, among], axis=1), strict=True))
     return (
         f"medians: {middle['levels']:.0f} grey levels at most, SSIM {middle['ssim']:.3f}, "
         f"PSNR {middle['psnr']:.1f} dB"

@@ -36,7 +36,7 @@ SKIPPED = {
     ("classifier_mnist", "smoke"): set(),
     ("classifier_mnist", "quick"): {"robust"},
     ("classifier_mnist", "paper"): set(),
-    ("classifier_cifar10", "smoke"): {"recipe"},
+    ("classifier_cifar10", "smoke"): set(),
     ("classifier_cifar10", "quick"): {"robust"},
     ("classifier_cifar10", "paper"): set(),
 }

@@ -28,6 +28,7 @@ from retrial.adversarial.gradient_attacks import (
     to_bytes,
 )
 from retrial.adversarial.quality import Quality, quality
+from retrial.core.config import validated
 from retrial.core.errors import RetrialError
 from retrial.core.models import Count, FrozenModel, Positive
 from retrial.core.records import finite
@@ -213,7 +214,7 @@ def run(trial: Trial, data: Mapping[str, Array]) -> Result:
 def _images(trial: Trial, data: Mapping[str, Array]) -> Result:
     """One generator for each image and target."""
     config = trial.config
-    recipe = Recipe.model_validate(_tuples(config["generator"]))
+    recipe = validated(config["generator"], Recipe, "generator")
     chance = generator(trial.study, trial.seed, "images")
     every = part(data, "test", None)[1]
     fewest = int(np.bincount(every, minlength=CLASSES).min())
@@ -252,7 +253,7 @@ def _amortised(trial: Trial, data: Mapping[str, Array]) -> Result:
     chance = generator(*key, "held out")
     rows = chance.permutation(len(data["test"]))[: config["held_out"]]
     stage = _stage(trial, data, rows)
-    recipe = Amortised.model_validate(_tuples(config["amortised"]))
+    recipe = validated(config["amortised"], Amortised, "amortised")
     draws = torch.Generator().manual_seed(integer(*key, "generators"))
     batches = _batches(data, recipe.batch, generator(*key, "order"), stage.device)
     f = amortise(
@@ -403,10 +404,3 @@ def _given(f: nn.Module, images: Tensor, targets: Tensor, chunk: int = 250) -> T
     """f(x) for each image and its target, in chunks."""
     parts = zip(images.split(chunk), targets.split(chunk), strict=True)
     return torch.cat([f(x, t) for x, t in parts])
-
-
-def _tuples(content: Any) -> Any:
-    """Lists, as a config holds them, as the tuples of frozen models."""
-    if isinstance(content, dict):
-        return {key: _tuples(value) for key, value in content.items()}
-    return tuple(content) if isinstance(content, list) else content

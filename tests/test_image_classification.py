@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 from programs import PROFILES, ROOT, configured
-from ruamel.yaml import YAML
 from safetensors.numpy import load_file
 from tiny_digits import mnist_shaped
+from wrong_sections import changed, refused
 
 from retrial import image_classification
 from retrial.core import records
-from retrial.core.config import read_sections, section, validated
+from retrial.core.config import read_sections, validated
 from retrial.core.errors import RetrialError
 from retrial.core.records import Finished
 from retrial.core.seeds import generator
@@ -159,25 +159,6 @@ def test_more_work_costs_more() -> None:
     assert trial("robust").cost == 2 * trial("recipe").cost
     assert trial("plain", epochs_at_most={"plain": 1}).cost < trial("plain").cost
     assert trial("plain", train_at_most=30).cost < trial("plain").cost
-
-
-def refused(tmp_path: Path, name: str, content: dict[str, Any], model: type) -> str:
-    """What is said of a section of a file."""
-    path = tmp_path / "params.yaml"
-    with path.open("w") as stream:
-        YAML(typ="safe").dump({name: content}, stream)
-    with pytest.raises(RetrialError) as error:
-        section(path, name, model)
-    said = str(error.value)
-    assert said.startswith(f"{path}: {name}.")
-    assert "\n" not in said
-    return said.removeprefix(f"{path}: {name}.")
-
-
-def changed(content: dict[str, Any], keys: str, value: Any) -> dict[str, Any]:
-    """`content` with another value at `keys`."""
-    first, *rest = keys.split(".", 1)
-    return content | {first: changed(content[first], rest[0], value) if rest else value}
 
 
 @pytest.mark.parametrize(

@@ -203,9 +203,9 @@ def run(trial: Trial, data: Mapping[str, Array]) -> Result:
     the original), `predicted` and `refereed` (classes by target, 10 columns in `image`, where the
     own class's is the original's; one in `amortised`, whose `targets` say which), `known` (the
     referee has the original right), `confidence` of the victim in what it predicts, `quality` (6
-    measures first). `image`: `steps`, and of one seed
-    `pictures`, the first image of each class by target. `amortised`: curves over `epsilon` of the
-    victim's accuracy after `fgsm`, `pgd`, `noise` and `f`, whose perturbation is clipped to it.
+    measures first). `image`: `steps`, and of one seed `pictures`, the first image of each class by
+    target. `amortised`: curves over `epsilon` of the victim's accuracy after `fgsm`, `pgd`, `noise`
+    and `f`, whose perturbation is clipped to it.
     """
     keep_large_blocks()
     return _images(trial, data) if trial.arm.startswith("image/") else _amortised(trial, data)

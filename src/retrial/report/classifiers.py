@@ -381,8 +381,8 @@ def follows(records: Records, row: Row) -> str:
         (
             f"The printed accuracy: {badge(row)}. {sides}",
             f"*{STAND_IN}* stands for a network that is lost. That it has another accuracy than "
-            "the print would contradict nothing while another network lies on the print's other "
-            "side: the lost one may be between the two. Only where everything that was tried lies "
+            "the print would contradict nothing while another network lies at the print or beyond "
+            "it: the lost one may be between the two. Only where everything that was tried lies "
             "on one side is a contradiction told; and that *"
             f"{STAND_IN}* agrees says that such a network can have this accuracy, not that the "
             "report's was such a network.",

@@ -9,7 +9,7 @@ better than free": each batch is moved by one signed step from a random place in
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from retrial.core.models import Count, FrozenModel, Positive
-from retrial.training.augmented import Augmented
 from retrial.training.sgd import Divergence
 from retrial.training.torch_sgd import CHUNK
 
@@ -49,6 +48,18 @@ class Adam(FrozenModel):
 
     name: Literal["adam"]
     learning_rate: Positive
+
+
+class Examples(Protocol):
+    """Training images of which each epoch shows another view, drawn by `epoch`."""
+
+    def __len__(self) -> int: ...
+
+    def epoch(self) -> None:
+        """Draw the next view of every image."""
+
+    def batch(self, rows: NDArray[np.int64]) -> Tensor:
+        """The views of some images (n,) as float32 (n, c, side, side) in 0…1."""
 
 
 Optimiser = Annotated[OneCycle | Adam, Field(discriminator="name")]
@@ -115,7 +126,7 @@ def stepper(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 def train(
     network: nn.Module,
-    examples: Augmented,
+    examples: Examples,
     labels: Tensor,
     tests: Tensor,
     test_labels: NDArray[np.uint8],

@@ -16,8 +16,8 @@ from retrial.core.errors import DEBUG_VARIABLE, RetrialError
 from retrial.tools import pipeline, plan
 
 COMMANDS = (
-    "check", "choose", "diff", "lock-report", "plan", "publish", "quotes", "run", "show", "study",
-    "track", "verdicts", "verify",
+    "check", "choose", "diff", "lock-report", "plan", "predict", "publish", "quotes", "run", "show",
+    "study", "track", "verdicts", "verify",
 )  # fmt: skip
 
 

@@ -342,6 +342,39 @@ def check(table: Path) -> None:
     click.echo(f"{table.name}: all {len(findings)} checks hold.")
 
 
+def typed(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> list[tuple[str, Path]]:
+    """Files as they were typed, and where they are, before `in_project` moves."""
+    return [(click.format_filename(name), Path(name).absolute()) for name in names]
+
+
+@cli.command()
+@click.argument("images", metavar="IMAGE…", nargs=-1, required=True, callback=typed)
+@in_project
+def predict(images: list[tuple[str, Path]]) -> None:
+    """Say which digit each picture shows.
+
+    IMAGE is a PNG or JPEG file of one handwritten digit, dark on light or light on dark, with its
+    paper seen all around it and nothing else. Printed are the 28 × 28 pixels that the network sees
+    and its probabilities. The network is the one that the study of handwriting chooses.
+    """
+    from retrial.tools import predict as predictor
+
+    network = predictor.load(Path())
+    click.echo(f"The network is the first of arm {network.arm}.")
+    bad = 0
+    for name, path in images:
+        try:
+            digit = predictor.predict(network, path, name)
+        except RetrialError as error:
+            bad += 1
+            click.echo(str(error), err=True)
+            continue
+        for line in predictor.lines(name, digit):
+            click.echo(line)
+    if bad:
+        raise RetrialError(f"{bad} of {len(images)} files could not be read")
+
+
 def verdict_tables(
     needed: bool = True,
 ) -> tuple[dict[str, Mapping[str, str]], dict[str, Mapping[str, str]]]:

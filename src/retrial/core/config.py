@@ -110,9 +110,10 @@ def profile_path(name: str, root: Path = Path()) -> Path:
 def check_sections(params: Path, profile: Path) -> None:
     """Refuse a top-level key of `params` that nothing reads.
 
-    Every study has a section in params.yaml and one in each profile.
+    Every study has a section in params.yaml and one in each profile; what is made of the data
+    before any study has no budget.
     """
-    known = {"profile", "compute", *read_sections(profile)}
+    known = {"profile", "compute", "domains", *read_sections(profile)}
     for key, value in read_sections(params).items():
         if key not in known:
             raise RetrialError(

@@ -26,6 +26,7 @@ CHAPTERS = {
     "classifier_cifar10": ["classifiers/cifar10"],
     "attack_mnist": ["attacks/mnist"],
     "attack_cifar10": ["attacks/cifar10"],
+    "handwriting": ["handwriting"],
     "kernels": ["kernels"],
     "shift": ["shift"],
     "worked": [

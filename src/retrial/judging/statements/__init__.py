@@ -12,6 +12,7 @@ from retrial.judging.statements import (
     codes,
     depth,
     gradients,
+    handwriting,
     initialisation,
     kernels,
     library,
@@ -83,6 +84,9 @@ TESTS: dict[str, Test] = {
         attacks.reaches_every_target,
         attacks.still_seen,
         attacks.indistinguishable,
+        handwriting.on_stand_ins,
+        handwriting.better_on_stand_ins,
+        handwriting.steps_do_not_help,
     )
 }
 # Those that the print alone decides: no budget cuts them short.

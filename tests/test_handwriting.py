@@ -250,6 +250,14 @@ def test_params_that_are_wrong_are_told_in_one_line(
     assert refused(tmp_path, "handwriting", wrong, Protocol).startswith(said)
 
 
+@pytest.mark.parametrize(("key", "value"), [("shift", 2), ("flip", True)])
+def test_what_only_other_studies_move_by_is_refused(tmp_path: Path, key: str, value: Any) -> None:
+    section = read_sections(ROOT / "params.yaml")["handwriting"]
+    said = refused(tmp_path, "handwriting", changed(section, f"recipe.{key}", value), Protocol)
+    assert said.startswith("recipe = ")
+    assert said.endswith("expected shift 0 and flip false: ranges say how digits are changed")
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [("seeds", 0), ("other_seeds", -1), ("epochs_at_most", 0), ("train_at_most", 0.5)],

@@ -74,6 +74,13 @@ class Protocol(FrozenModel):
     repeats: Repeats
     more: tuple[More, ...]
 
+    @field_validator("recipe")
+    @classmethod
+    def _moved_by_ranges(cls, recipe: Recipe) -> Recipe:
+        if recipe.shift or recipe.flip:
+            raise ValueError("expected shift 0 and flip false: ranges say how digits are changed")
+        return recipe
+
     @field_validator("more")
     @classmethod
     def _each_once(cls, more: tuple[More, ...]) -> tuple[More, ...]:

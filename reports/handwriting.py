@@ -83,7 +83,7 @@ say(
 # ## Trained on this, tested on that {#handwriting-matrix}
 
 # %%
-say(chapter.matrix(records), chapter.choice(records))
+say(chapter.matrix(records), chapter.second_source(records), chapter.choice(records))
 
 # %% [markdown]
 # ## What each step of the augmentation does {#handwriting-steps}

@@ -1,7 +1,7 @@
 """What the chapter on unseen handwriting counts, on made records."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,20 @@ from retrial.report import handwriting, handwriting_shift
 
 CORRUPTIONS = ("blur", "fog")
 ARMS = {"none": 2, "report": 3, "report/flips": 2, "all": 1, "all/zoom": 1, "large/none": 2,
-        "large/report": 2, "digits": 1}  # fmt: skip
+        "large/report": 2, "digits": 1, "digits/transposed": 2, "digits/inverted": 3}  # fmt: skip
 # Four digits; the last is never recognised.
 LABELS = np.array([0, 1, 2, 3], np.uint8)
 
 
-def networks(folder: Path, moved: Mapping[str, float] | None = None) -> Records:
+def networks(
+    folder: Path, moved: Mapping[str, float] | None = None, more: Sequence[str] = ()
+) -> Records:
     def one(arm: str, seed: int) -> dict[str, Any]:
         names = (
             *handwriting.TITLES,
             *(f"pages_{name}" for name in list(handwriting_shift.PAGES)[1:]),
         )
-        metrics = {f"accuracy_{name}": (0.5 + 0.01 * seed, 100) for name in names}
+        metrics = {f"accuracy_{name}": (0.5 + 0.01 * seed, 100) for name in (*names, *more)}
         metrics["accuracy_moved"] = ((moved or {}).get(arm, 0.5), 100)
         metrics |= {f"{what}_{name}": (0.1, 100) for what in ("ece", "loss") for name in
                     ("mnist", "moved", "digits")}  # fmt: skip
@@ -90,11 +92,25 @@ def test_the_matrix_has_a_row_for_each_source_and_intervals_where_there_are_two(
 ) -> None:
     found = handwriting.matrix(networks(working_folder / "records"))
     table = [line for line in found.splitlines() if line.startswith("| *")]
-    assert [line.split("*")[1] for line in table] == ["none", "report", "digits", "large/report"]
+    assert [line.split("*")[1] for line in table] == [
+        "none", "report", "digits", "digits/transposed", "digits/inverted", "large/report",
+    ]  # fmt: skip
     # Five domains, each a mean and two ends, and the seeds.
-    assert [len(texts(line)) for line in table] == [16, 16, 6, 16]
+    assert [len(texts(line)) for line in table] == [16, 16, 6, 16, 16, 16]
     assert texts(table[1])[0] == "0.510"
     assert Path("handwriting-matrix.svg").exists()
+
+
+def test_a_second_source_is_told_beside_the_same_turned_and_inverted(tmp_path: Path) -> None:
+    found = handwriting.second_source(networks(tmp_path))
+    # Means of one, three, two and three seeds.
+    assert texts(found) == ["0.500", "0.510", "0.505", "0.510"]
+
+
+def test_a_domain_that_was_downloaded_has_a_column(working_folder: Path) -> None:
+    found = handwriting.matrix(networks(working_folder / "records", more=("emnist",)))
+    assert "EMNIST" in found
+    assert "EMNIST" not in handwriting.matrix(networks(working_folder / "without"))
 
 
 def test_each_step_is_compared_with_the_arm_that_it_changes(working_folder: Path) -> None:

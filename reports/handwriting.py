@@ -33,8 +33,8 @@ domains = {path.stem: np.load(path, mmap_mode="r") for path in sorted(folder.glo
 
 # %%
 say(
-    "Report 004 trains a convolutional network on MNIST and judges it on handwriting that it has "
-    "not seen. It prints an accuracy of "
+    f"Report {by_id['004-3-mnist']['report']} trains a convolutional network on "
+    "MNIST and judges it on handwriting that it has not seen. It prints an accuracy of "
     f"{claimed(rows, '004-3-mnist')}%, of {claimed(rows, '004-3-mnist-kens')}% when a second set "
     f"of digits is added, and of {claimed(rows, '004-3-mnist-emnist-kens')}% with EMNIST as well; "
     "that zoom and width shift help, six other augmentations do not, and fewer parameters do. The "
@@ -58,8 +58,9 @@ say(
     f"*digits/alone* has no other. The steps: {chapter.ranges(records)}.",
     "Every network is then looked at on digits that it has not seen: MNIST's test digits; the same "
     "moved and scaled, which choose between the arms; the second half of UCI's digits, by other "
-    "writers and brought from 8 × 8 to 28 × 28 pixels (the first half is the second source); these "
-    "digits on sheets of paper; and MNIST's test digits under twelve corruptions. Seeds: "
+    "writers and brought from eight by eight pixels to MNIST's size (the first half is the "
+    "second source); these digits on sheets of paper; and MNIST's test digits under twelve "
+    "corruptions. Seeds: "
     f"{seeds(records, 'report')} of the arms that claims compare.",
     ("This profile cuts every arm short, and decides nothing." if cut else ""),
     (
@@ -90,9 +91,9 @@ say(chapter.matrix(records), chapter.second_source(records), chapter.choice(reco
 
 # %%
 say(
-    "Flips make digits into other signs: a mirrored 2 is none, and a 6 turned over is a 9. The "
-    "corruptions hold rotation, blur and brightness, which favours the steps of that name there; "
-    "UCI's digits know nothing of them.",
+    "Flips make digits into other signs: a mirrored two is none, and a six turned over is a nine. "
+    "The corruptions hold rotation, blur and brightness, which favours the steps of that name "
+    "there; UCI's digits know nothing of them.",
     chapter.steps(records),
 )
 
@@ -115,12 +116,13 @@ say(shift.by_severity(records, domains))
 say(shift.calibration(records))
 
 # %% [markdown]
-# ## From paper to 28 × 28 pixels {#handwriting-preprocessing}
+# ## From paper to MNIST's pixels {#handwriting-preprocessing}
 
 # %%
 say(
-    "A network of MNIST sees light ink on black, fitted into 20 × 20 pixels, the centre of mass in "
-    "the middle. Whoever shows it a digit of their own has to do the same: `retrial predict` does.",
+    "A network of MNIST sees light ink on black, fitted into twenty by twenty pixels, the centre "
+    "of mass in the middle. Whoever shows it a digit of their own has to do "
+    "the same: `retrial predict` does.",
     shift.preprocessing(records, domains),
 )
 
@@ -145,7 +147,8 @@ say(
     f"MNIST's form, {number(records, 'report', 'accuracy_pages_no_box', '.1%')} when the whole "
     "sheet is made smaller, and "
     f"{number(records, 'report', 'accuracy_pages_nothing', '.1%')} when it stays dark on light as "
-    "well. What was done to the lost digits is not said, but that they were divided by 255.",
+    "well. What was done to the lost digits is not said, but that grey levels were "
+    "scaled to shares.",
 )
 
 # %% [markdown]
@@ -153,11 +156,11 @@ say(
 
 # %%
 say(
-    "UCI's digits were scanned forms of few writers, made smaller to 8 × 8 pixels before anyone "
-    "could have them: they look softer than handwriting does. Their file names no writers, so that "
-    "both halves may share some. Corrupted and moved digits are MNIST's own; EMNIST, where it is "
-    "asked for, comes from the same collections of handwriting as MNIST and may hold some of its "
-    "test digits. Strengths of the "
+    "UCI's digits were scanned forms of few writers, made smaller to eight by eight pixels before "
+    "anyone could have them: they look softer than handwriting does. Their file names no writers, "
+    "so that both halves may share some. Corrupted and moved digits are MNIST's own; "
+    "EMNIST, where it is asked for, comes from the same collections of "
+    "handwriting as MNIST and may hold some of its test digits. Strengths of the "
     "steps, the networks and their training are ours. Intervals are over seeds, the test digits "
     "fixed, but for the verdicts, which hold the chance in UCI's digits as well.",
     sources(records, "Sources of the numbers of this family"),

@@ -19,7 +19,6 @@ from retrial.statistics import t_interval
 
 Array = NDArray[Any]
 
-NONE = "–"
 # The test domains, as accuracy_ metrics name them, and how the chapter calls them.
 TITLES = {
     "mnist": "MNIST",

@@ -95,8 +95,11 @@ def by_severity(records: Records, domains: Domains) -> str:
 def calibration(records: Records) -> str:
     """Confidence against accuracy, on MNIST and under shift."""
     arms = [arm for arm in ("none", "report", "large/report") if arm in records.arms()]
+    worst = records.curve(arms[0], "ece").shape[1]
+    # The least, the middle and the greatest severity.
+    severities = sorted({1, (worst + 1) // 2, worst})
     # The order of the study's tables: its domains, then the severities.
-    shown = {"MNIST": 0, "UCI's digits": 2, "corrupted, severity 5": -1}
+    shown = {"MNIST": 0, "UCI's digits": 2, f"corrupted, severity {worst}": -1}
     figure, axes = fig.canvas(2.6, 1, len(shown), sharey=True)
     for ax, (title, place) in zip(axes[0], shown.items(), strict=True):
         ax.plot([0, 1], [0, 1], color=fig.GREY, linewidth=0.8, linestyle="--")
@@ -124,9 +127,9 @@ def calibration(records: Records) -> str:
                 for name in ("mnist", CHOOSES, "digits")
             ),
             *(
-                drawn(records.curve(arm, "ece")[:, at].mean(), records, [arm],
+                drawn(records.curve(arm, "ece")[:, at - 1].mean(), records, [arm],
                       "mean calibration error by severity", ".3f")
-                for at in (0, 2, 4)
+                for at in severities
             ),
             number(records, arm, "loss_digits", ".3f"),
         ]
@@ -148,8 +151,8 @@ def calibration(records: Records) -> str:
                 ),
             ),
             small_table(
-                ["Network", "MNIST", TITLES[CHOOSES], TITLES["digits"], "Severity 1", "3", "5",
-                 "Loss on UCI's, nats"],
+                ["Network", "MNIST", TITLES[CHOOSES], TITLES["digits"],
+                 *(f"Severity {at}" for at in severities), "Loss on UCI's, nats"],
                 lines,
                 "Expected calibration error, and the loss on UCI's digits.",
             ),

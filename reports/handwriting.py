@@ -168,8 +168,8 @@ say(
     "steps, the networks and their training are ours. The digits that choose are MNIST's test "
     "digits, so that the chosen arm's accuracies on MNIST and under corruption hang on the choice; "
     "those on UCI's digits do not. That training is by one cycle of SGD was settled by a few "
-    "single runs, on a seed that is not used here, which looked at MNIST's test accuracy. Intervals are "
-    "over seeds, the test digits fixed; the verdicts hold the chance in UCI's and in the corrupted "
-    "digits as well.",
+    "single runs, on a seed that is not used here, which looked at MNIST's test accuracy. "
+    "Intervals are over seeds, the test digits fixed; the verdicts hold the chance in UCI's and in "
+    "the corrupted digits as well.",
     sources(records, "Sources of the numbers of this family"),
 )

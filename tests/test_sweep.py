@@ -98,6 +98,26 @@ def test_tensors_that_are_missing_or_damaged_are_one_line(
     assert "Traceback" not in capfd.readouterr().err
 
 
+def test_a_table_of_a_folder_is_data_with_a_field_for_each_column(tmp_path: Path) -> None:
+    (tmp_path / "ships.csv").write_text("Class,Name,Length\n1,Olympic,269.0\n2,Nomadic,67.5\n")
+    ships = load_arrays((str(tmp_path),))["ships"]
+    assert ships.dtype.names == ("Class", "Name", "Length")
+    assert [ships.dtype[name].kind for name in ships.dtype.names] == ["i", "U", "f"]
+    assert ships["Name"].tolist() == ["Olympic", "Nomadic"]
+    assert ships["Length"].tolist() == [269.0, 67.5]
+    with pytest.raises(ValueError, match="read-only"):
+        ships["Class"][0] = 3
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n", "a,b\n1,2\n3\n", "a,b\n1,2,3\n", "\xff,b\n1,2\n"])
+def test_a_damaged_table_is_one_line(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "ships.csv"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(RetrialError) as caught:
+        load_arrays((str(tmp_path),))
+    assert str(caught.value) == f"{path}: damaged, run `dvc checkout`"
+
+
 def test_a_finished_trial_is_not_run_again(data: list[Path], tmp_path: Path) -> None:
     seen: list[str] = []
     trials = toy_study.trials(3)

@@ -60,9 +60,9 @@ class Answer(NamedTuple):
 def load_arrays(places: tuple[str, ...]) -> Mapping[str, np.ndarray]:
     """The arrays of a study's data, read-only.
 
-    A place is a folder, whose `.npy` files are mapped into memory by file stem, or a file
-    `*.safetensors`, whose tensors are read by their keys. Raises RetrialError for such a file
-    that is missing or damaged.
+    A place is a folder, whose `.npy` files are mapped into memory and whose `.csv` tables are read
+    by file stem, or a file `*.safetensors`, whose tensors are read by their keys. Raises
+    RetrialError for such a file or table that is missing or damaged.
     """
     found: dict[str, np.ndarray] = {}
     for place in map(Path, places):
@@ -71,7 +71,27 @@ def load_arrays(places: tuple[str, ...]) -> Mapping[str, np.ndarray]:
         else:
             for path in sorted(place.glob("*.npy")):
                 found[path.stem] = np.load(path, mmap_mode="r", allow_pickle=False)
+            for path in sorted(place.glob("*.csv")):
+                found[path.stem] = load_table(path)
     return found
+
+
+def load_table(path: Path) -> np.ndarray:
+    """A table with a header as a structured array (rows,), read-only: a field for each column.
+
+    Columns of numbers are int64 or float64, others text. Raises RetrialError for a table that has
+    no row, or rows of unequal length.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        if len(lines) < 2:
+            raise damaged(path)
+        table = np.genfromtxt(lines, delimiter=",", names=True, dtype=None, encoding="utf-8")
+    except ValueError:
+        raise damaged(path) from None
+    rows: np.ndarray = np.atleast_1d(table)
+    rows.flags.writeable = False
+    return rows
 
 
 def load_tensors(path: Path) -> dict[str, np.ndarray]:

@@ -76,6 +76,43 @@ def takes_log_of_softmax(loss: Loss) -> bool:
     return not np.isfinite(found)
 
 
+def absolute_error(outputs: np.ndarray, targets: np.ndarray) -> float:
+    """Mean absolute error per sample; outputs and targets are (n, 1)."""
+    return float(np.abs(outputs - targets).mean())
+
+
+def absolute_error_of_log_softmax(outputs: np.ndarray, targets: np.ndarray) -> float:
+    """The fault `log_softmax_of_one_output`: over one column the log-softmax is 0."""
+    return float(np.abs(log_softmax(outputs) - targets).mean())
+
+
+def absolute_error_broadcast(outputs: np.ndarray, targets: np.ndarray) -> float:
+    """The fault `broadcast_targets`: outputs (n, 1) less flat targets (n,) are (n, n)."""
+    return float(np.abs(outputs - targets.reshape(-1)).mean())
+
+
+def forgets_outputs(loss: Loss) -> bool:
+    """Whether `loss(outputs, targets)`, both (n, 1), is the same whatever the outputs are.
+
+    So it is of a log-softmax, or a softmax, over one output.
+    """
+    targets = np.array([[0.0], [1.0], [1.0]])
+    outputs = np.array([[[0.0], [0.0], [0.0]], [[0.2], [0.9], [-1.5]], [[3.0], [-2.0], [0.5]]])
+    found = [loss(some, targets) for some in outputs]
+    return bool(np.allclose(found, found[0]))
+
+
+def exchanges_targets(loss: Loss) -> bool:
+    """Whether `loss(outputs, targets)`, both (n, 1), is blind to which target is whose.
+
+    Two samples exchange their targets. A loss that is blind to the outputs has another fault.
+    """
+    outputs = np.array([[0.1], [0.8], [0.3]])
+    own, exchanged = np.array([[0.0], [1.0], [1.0]]), np.array([[1.0], [0.0], [1.0]])
+    same = np.isclose(loss(outputs, own), loss(outputs, exchanged))
+    return bool(same) and not forgets_outputs(loss)
+
+
 def _log_of_softmax_runs(name: str, lookup: Lookup) -> np.ndarray:
     """The loss, or nan where some sample of its part had a probability of exactly 0."""
     spread = lookup(f"{name.removesuffix('_loss')}_logit_spread")
@@ -100,6 +137,22 @@ FAULTS = {
             faulty="-(one_hot * np.log(softmax(logits))).sum() / len(one_hot)",
             runs=_log_of_softmax_runs,
             detect=takes_log_of_softmax,
+        ),
+        Fault(
+            name="log_softmax_of_one_output",
+            summary="the evaluation takes the log-softmax of a single output, which is always 0",
+            right="outputs = model(inputs)",
+            faulty="outputs = log_softmax(model(inputs), dim=1)",
+            runs=lambda name, lookup: lookup(f"{name}_as_printed"),
+            detect=forgets_outputs,
+        ),
+        Fault(
+            name="broadcast_targets",
+            summary="each output of a batch is compared with all of its targets",
+            right="loss = criterion(outputs, targets.view(-1, 1))",
+            faulty="loss = criterion(outputs, targets.view(-1))",
+            runs=lambda name, lookup: lookup(f"{name}_broadcast"),
+            detect=exchanges_targets,
         ),
     )
 }

@@ -27,6 +27,11 @@ CHAPTERS = {
     "attack_mnist": ["attacks/mnist"],
     "attack_cifar10": ["attacks/cifar10"],
     "handwriting": ["handwriting"],
+    "titanic_losses": ["titanic_losses"],
+    "iris_boundary": ["iris_boundary"],
+    "cross_entropy": ["cross_entropy"],
+    "perceptron": ["perceptron"],
+    "pruning": ["pruning"],
     "kernels": ["kernels"],
     "shift": ["shift"],
     "worked": [

@@ -99,7 +99,9 @@ say(
     "Single units learn example by example, in the same order for all, from weights of zero, at a "
     f"rate of {setting(records, logistic, 'learning_rate')} for "
     f"{setting(records, logistic, 'epochs')} epochs, on inputs that are standardised by the "
-    f"training set; {seeds(records, logistic)} seeds. The weights after the last epoch count. "
+    f"training set; {seeds(records, logistic)} seeds of logistic regression, and of the "
+    f"perceptron where classes overlap, {seeds(records, after)} of all else. The weights after "
+    "the last epoch count. "
     f"Logistic regression is trained by smaller and smaller steps as well, for "
     f"{setting(records, limit, 'epochs')} epochs, to see where it ends.",
     "This profile cuts the training short and decides nothing." if cut else "",

@@ -3,6 +3,7 @@
 Small sets and few epochs.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,7 +36,7 @@ SECTION: dict[str, Any] = {
     "limit": {"learning_rate": 0.2, "slower_after": 5.0, "epochs": 60},
     "update": {"inputs": 20, "features": 3},
 }
-ALL = perceptron.Budget(seeds=4, epochs_at_most=None)
+ALL = perceptron.Budget(seeds=4, other_seeds=4, epochs_at_most=None)
 
 
 def protocol(**changes: Any) -> perceptron.Protocol:
@@ -122,10 +123,17 @@ def test_arms_and_what_a_budget_cuts_short() -> None:
     assert len(names) == 3 * 5 + 2 + 1
     assert {"overlapping/limit", "virginica/limit", "separable/logistic", "update"} <= set(names)
     assert "separable/limit" not in names
-    cut = perceptron.trials(protocol(), perceptron.Budget(seeds=2, epochs_at_most=6))
+    cut = perceptron.trials(protocol(), perceptron.Budget(seeds=2, other_seeds=1, epochs_at_most=6))
     # The units have as many epochs as that, and steps of one update none.
     assert {one.arm for one in cut if not one.whole} == {"overlapping/limit", "virginica/limit"}
     assert {one.config.get("epochs") for one in cut} == {6, None}
+    # What is compared has seeds of its own.
+    seeds = Counter(one.arm for one in cut)
+    assert {arm for arm, count in seeds.items() if count == 2} == {
+        "separable/logistic",
+        *(f"{name}/{unit}" for name in ("overlapping", "virginica")
+          for unit in ("logistic", "perceptron")),
+    }  # fmt: skip
     assert all(one.whole for one in perceptron.trials(protocol(), ALL))
     assert perceptron.skipped(protocol(), ALL) == []
 
@@ -226,10 +234,10 @@ def test_a_separable_set_ends_a_perceptron_s_mistakes(data) -> None:
     assert (busy["first_clean_epoch"], busy["changing"]) == (None, 1)
 
 
-def test_curves_and_pictures_are_kept_of_the_first_seeds(data) -> None:
+def test_curves_and_pictures_are_kept_of_the_first_seed(data) -> None:
     found = perceptron.run_together(of("separable/logistic"), data)
-    assert [bool(one.curves) for one in found] == [True, True, True, False]
-    assert [bool(one.arrays) for one in found] == [True, False, False, False]
+    for kept in ("curves", "arrays"):
+        assert [bool(getattr(one, kept)) for one in found] == [True, False, False, False]
     after = perceptron.run(of("separable/perceptron_sigmoid")[0], data)
     assert after.curves == {}
 
@@ -302,6 +310,10 @@ def test_mistakes_in_params_are_one_line(changes: dict[str, Any], told: str) -> 
 
 def test_mistakes_in_a_profile_are_one_line() -> None:
     with pytest.raises(RetrialError) as error:
-        validated({"seeds": 0, "epochs_at_most": None}, perceptron.Budget, "quick.yaml: perceptron")
+        validated(
+            {"seeds": 0, "other_seeds": 1, "epochs_at_most": None},
+            perceptron.Budget,
+            "quick.yaml: perceptron",
+        )
     told = "quick.yaml: perceptron.seeds = 0: input should be greater than or equal to 1"
     assert str(error.value) == told

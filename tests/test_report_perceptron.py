@@ -34,7 +34,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Records:
         limit=study.Limit(learning_rate=0.1, slower_after=2.0, epochs=3),
         update=study.Update(inputs=5, features=2),
     )
-    trials = study.trials(protocol, study.Budget(seeds=2, epochs_at_most=None))
+    trials = study.trials(protocol, study.Budget(seeds=2, other_seeds=2, epochs_at_most=None))
     found = [Finished(one, study.run(one, {}), f"{one.arm}:{one.seed}") for one in trials]
     records.write(tmp_path / "records", "perceptron", found, [], {})
     monkeypatch.chdir(tmp_path)

@@ -1,5 +1,6 @@
 """The study of report 001's losses on a made-up crew: its arms, their pairing, their numbers."""
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 from sklearn.metrics import brier_score_loss, log_loss
 from wrong_sections import changed, refused
 
+from retrial import titanic
 from retrial.core.config import validated
 from retrial.core.errors import RetrialError
 from retrial.core.trial import Result, Trial
@@ -32,7 +34,7 @@ SECTION: dict[str, Any] = {
     "rates": {"l1": 0.02, "mse": 0.05, "bce": 0.02, "nll": 0.05},
     "sequence": ["l1", "mse"],
 }
-BUDGET = study.Budget(seeds=2, other_seeds=1)
+BUDGET = study.Budget(seeds=2, compared_seeds=2, other_seeds=1)
 ONE_OUTPUT_METRICS = {
     "validation_loss_as_printed",
     "validation_accuracy_as_printed",
@@ -70,8 +72,8 @@ def values(result: Result) -> dict[str, float | int | None]:
     return {name: metric.value for name, metric in result.metrics.items()}
 
 
-def parts(data: Mapping[str, np.ndarray], seed: int) -> tuple[study.Part, study.Part]:
-    return study.split(seed, study.passengers(data), SECTION["train_share"])
+def parts(data: Mapping[str, np.ndarray], seed: int) -> tuple[titanic.Part, titanic.Part]:
+    return titanic.split(seed, titanic.passengers(data), SECTION["train_share"])
 
 
 def test_arms_and_their_seeds() -> None:
@@ -84,12 +86,18 @@ def test_arms_and_their_seeds() -> None:
     once = ("setup", "l1/printed", "mse/printed", "bce/printed", "nll/printed")
     assert count == dict.fromkeys(judged, 2) | dict.fromkeys((*others, *once), 1)
     assert study.skipped(protocol(), BUDGET) == []
-    assert set(study.skipped(protocol(), study.Budget(seeds=2, other_seeds=0))) == set(others)
+    few = study.Budget(seeds=2, compared_seeds=3, other_seeds=0)
+    assert set(study.skipped(protocol(), few)) == set(others)
+    seeds = Counter(one.arm for one in study.trials(protocol(), few))
+    # Of what is compared over seeds there may be more: the losses beside the sequence, baselines.
+    assert {arm for arm, count in seeds.items() if count == 3} == {
+        "bce/0.02", "nll/0.05", *study.BASELINES
+    }  # fmt: skip
     assert all(one.whole for one in study.trials(protocol(), BUDGET))
 
 
 def test_passengers_are_standardised_over_all_rows(data: Mapping[str, np.ndarray]) -> None:
-    found, table = study.passengers(data), data["titanic_714"]
+    found, table = titanic.passengers(data), data["titanic_714"]
     assert found.features.dtype == np.float32
     raw = np.column_stack([table["Pclass"], table["Sex"] == "female", table["Age"], table["Fare"]])
     np.testing.assert_allclose(
@@ -102,19 +110,19 @@ def test_a_split_takes_every_passenger_once(data: Mapping[str, np.ndarray]) -> N
     train, validation = parts(data, 0)
     assert (len(train.labels), len(validation.labels)) == (45, 15)
     both = np.concatenate([train.features, validation.features])
-    everyone = study.passengers(data).features
+    everyone = titanic.passengers(data).features
     assert sorted(map(tuple, both.tolist())) == sorted(map(tuple, everyone.tolist()))
     assert parts(data, 1)[1].features.tolist() != validation.features.tolist()
 
 
 def test_arms_of_a_seed_share_weights_and_orders() -> None:
     config = trial("l1/0.02").config
-    one, two = (study.begun(0, config, outputs, 1) for outputs in (1, 2))
+    one, two = (titanic.begun(0, config, outputs, 1) for outputs in (1, 2))
     torch.testing.assert_close(one[0].weight, two[0].weight, rtol=0, atol=0)
     torch.testing.assert_close(one[-1].weight[0], two[-1].weight[0], rtol=0, atol=0)
-    other = study.begun(1, config, 1, 1)
+    other = titanic.begun(1, config, 1, 1)
     assert not torch.equal(one[0].weight, other[0].weight)
-    first, again = (list(study.orders(0, 45, 3)) for _ in range(2))
+    first, again = (list(titanic.orders(0, 45, 3)) for _ in range(2))
     assert [order.tolist() for order in first] == [order.tolist() for order in again]
     assert first[0].tolist() != first[1].tolist()
     assert sorted(first[2].tolist()) == list(range(45))
@@ -124,12 +132,12 @@ def test_arms_of_a_seed_share_weights_and_orders() -> None:
 def test_a_network_is_trained_as_its_arm_says(arm: str, data: Mapping[str, np.ndarray]) -> None:
     one = trial(arm, 1)
     train, validation = parts(data, 1)
-    network = study.begun(1, one.config, 1, 1)
+    network = titanic.begun(1, one.config, 1, 1)
     losses = []
     for loss, rate in (("l1", 0.02), ("mse", 0.05)):
         if loss == "l1" and arm == "mse/broadcast":
             continue
-        orders = study.orders(1, len(train.labels), SECTION["epochs"])
+        orders = titanic.orders(1, len(train.labels), SECTION["epochs"])
         aims = targets_for(loss, train.labels)
         inputs = torch.from_numpy(train.features)
         losses += fit(network, loss, rate, inputs, aims, orders, 16, arm == "mse/broadcast").losses
@@ -270,11 +278,11 @@ def test_a_mistake_in_params_is_one_line(keys: str, value: Any, said: str, tmp_p
     ("budget", "said"),
     [
         (
-            {"seeds": 0, "other_seeds": 0},
+            {"seeds": 0, "compared_seeds": 1, "other_seeds": 0},
             "seeds = 0: input should be greater than or equal to 1",
         ),
         (
-            {"seeds": 1, "other_seeds": -1},
+            {"seeds": 1, "compared_seeds": 1, "other_seeds": -1},
             "other_seeds = -1: input should be greater than or equal to 0",
         ),
     ],

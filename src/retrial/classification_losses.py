@@ -11,7 +11,6 @@ import mpmath
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
-from sklearn import metrics
 
 from retrial.nets.brier import SoftmaxBrier
 from retrial.nets.dense import SoftmaxCrossEntropy
@@ -59,6 +58,9 @@ def formula_differences(draws: int, samples: int, chance: np.random.Generator) -
     numbers; either `_library`: from scikit-learn's `log_loss` and `mean_squared_error`; `_network`:
     from a network's loss on two logits, of which the squared error is twice the formula.
     """
+    # scikit-learn takes longer to load than a stage to begin, and only workers compare.
+    from sklearn import metrics
+
     found: dict[str, float] = {}
     for _ in range(draws):
         logits = chance.normal(size=(samples, 2))

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score
 
 from retrial.calibration import calibration_error, log_loss, reliability, softmax
 from retrial.core.trial import Metric
@@ -37,6 +36,9 @@ def rare_scores(logits: Array, labels: Array, weights: Weights) -> dict[str, Met
     steps; `recall` and `precision` where the rare class has more than one half (precision is None
     where no image has). Images that a probability would round to 1 keep the order of their logits.
     """
+    # scikit-learn takes longer to load than a stage to begin, and only workers score.
+    from sklearn.metrics import average_precision_score
+
     rare, found = labels == 1, softmax(logits)[:, 1] > 0.5
     apart = logits[:, 1].astype(np.float64) - logits[:, 0]
     area = float(average_precision_score(labels, apart, sample_weight=weights))

@@ -212,26 +212,24 @@ def _border(ax: Axes, line: np.ndarray, points: np.ndarray, title: str, place: i
 
 
 def oscillation(records: Records, names: Sequence[str]) -> str:
-    """Test accuracy by epoch of each unit, over the seeds whose curves were kept."""
+    """Test accuracy by epoch of each unit, of the seed whose curves were kept."""
     figure, axes = fig.canvas(2.5, 1, len(names), sharey=False)
     for ax, name in zip(axes[0], names, strict=True):
-        kept = 0
         for place, unit in enumerate(UNITS):
             arm = f"{name}/{unit}"
             if unit == "perceptron_sigmoid" or arm not in records.arms():
                 continue
             curve = records.curve(arm, "test_accuracy")
             curve = curve[np.isfinite(curve).any(axis=1)]
-            kept = len(curve)
             fig.band(ax, np.arange(curve.shape[1]) + 1, curve, UNITS[unit], place)
-        ax.set(title=f"{SETS.get(name, name)} (n = {kept})", xlabel="epoch")
+        ax.set(title=SETS.get(name, name), xlabel="epoch")
     axes[0, 0].set_ylabel("test accuracy")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return fig.saved(
         figure,
         "perceptron-curves",
-        "Test accuracy after each epoch: mean and range over the first seeds. Each panel has a "
-        "scale of its own.",
+        "Test accuracy after each epoch, of the first seed alone. Each panel has a scale of its "
+        "own.",
         "Lines of test accuracy by epoch, one for each unit, in a panel for each set. "
         + "; ".join(
             f"{SETS.get(name, name)}: standard deviation over the last epochs "

@@ -14,21 +14,22 @@ The networks of seed 0 are trained once for their own arms and the GIF together.
 
 import warnings
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationInfo, field_validator
 from scipy.special import expit
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network import MLPClassifier
-from sklearn.preprocessing import StandardScaler
 
 from retrial import boundary
 from retrial.boundary import Grid, Network, Surface
 from retrial.core.errors import RetrialError
 from retrial.core.models import Count, FrozenModel, Positive
 from retrial.core.trial import Metric, Result, Trial
+
+# scikit-learn takes longer to load than a stage to begin, and only workers fit.
+if TYPE_CHECKING:
+    from sklearn.neural_network import MLPClassifier
 
 Array = NDArray[Any]
 Config = dict[str, Any]
@@ -191,7 +192,7 @@ def run_together(trials: Sequence[Trial], data: Mapping[str, Array]) -> list[Res
 class Fitted(NamedTuple):
     """A trained network, and whether it stopped before its last iteration."""
 
-    model: MLPClassifier
+    model: "MLPClassifier"
     converged: bool
 
 
@@ -210,6 +211,8 @@ class Rows:
             if found.max() > max(CLASSES):
                 raise RetrialError(f"split iris: {part}: a row of class {found.max()}, {expected}")
         raw = {part: features[rows][:, list(columns)] for part, rows in self.indices.items()}
+        from sklearn.preprocessing import StandardScaler
+
         scaler = StandardScaler().fit(raw["train"])
         self.points: dict[str, Array] = {p: scaler.transform(raw[p]) for p in PARTS}
 
@@ -247,6 +250,9 @@ def _fitted(
     alpha: float, trial: Trial, rows: Rows, fitted: dict[tuple[float, int], Fitted]
 ) -> Fitted:
     """The report's network, from `fitted` where it has been trained before."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPClassifier
+
     config, key = trial.config, (alpha, trial.seed)
     if key not in fitted:
         model = MLPClassifier(
@@ -266,13 +272,13 @@ def _fitted(
     return fitted[key]
 
 
-def network_of(model: MLPClassifier) -> Network:
+def network_of(model: "MLPClassifier") -> Network:
     """The weights of a fitted classifier."""
     (inward, outward), (inward_biases, outward_biases) = model.coefs_, model.intercepts_
     return Network(inward, inward_biases, outward[:, 0], float(outward_biases[0]))
 
 
-def _surface(model: MLPClassifier, trial: Trial, rows: Rows) -> Surface:
+def _surface(model: "MLPClassifier", trial: Trial, rows: Rows) -> Surface:
     return boundary.surface(network_of(model), rows.grid(trial.config))
 
 
@@ -309,7 +315,7 @@ def _of_network(found: Fitted, trial: Trial, rows: Rows) -> Result:
     return Result(metrics, status="diverged", detail=detail, arrays=arrays)
 
 
-def _cross_entropy(model: MLPClassifier, rows: Rows) -> float:
+def _cross_entropy(model: "MLPClassifier", rows: Rows) -> float:
     """The mean over training rows of −log of the label's probability, without the penalty."""
     signs = np.where(rows.labels["train"] == 1, -1.0, 1.0)
     scores = network_of(model).scores(rows.points["train"])
@@ -320,7 +326,7 @@ def _norm(parameters: Sequence[Array]) -> float:
     return float(np.sqrt(sum(float((one**2).sum()) for one in parameters)))
 
 
-def _of_film(models: Sequence[MLPClassifier], trial: Trial, rows: Rows) -> Result:
+def _of_film(models: Sequence["MLPClassifier"], trial: Trial, rows: Rows) -> Result:
     """The boundaries as a GIF, read back: its frames, the ms of the shortest and longest, its loop.
 
     `bare_…`: the same without the bar that tells alpha. `once_…`: with the last picture alone, as

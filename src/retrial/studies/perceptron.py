@@ -21,8 +21,6 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationInfo, field_validator
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 from retrial.calibration import calibration_error, reliability
 from retrial.core.models import Count, FrozenModel, Positive
@@ -56,8 +54,8 @@ Metrics = dict[str, Metric]
 
 NAME = "perceptron"
 AT_ONCE = 20
-# The first seeds, whose curves are drawn; of the others the metrics hold what curves say.
-CURVE_SEEDS = 3
+# The seed that is drawn: a mean would smooth what a single unit does from epoch to epoch.
+DRAWN_SEED = 0
 # Where the output of a unit is one half, if that is not at z = 0.
 BORDER = {"adaline": 0.5}
 PROBABILISTIC = ("sigmoid_squared", "logistic", "perceptron_sigmoid")
@@ -113,10 +111,21 @@ class Protocol(FrozenModel):
 
 
 class Budget(FrozenModel):
-    """Section `perceptron` of a profile; null: all epochs."""
+    """Section `perceptron` of a profile; null: all epochs.
+
+    `seeds` of what is compared, logistic regression on all sets and the perceptron where they
+    overlap; `other_seeds` of all else.
+    """
 
     seeds: Count
+    other_seeds: Count
     epochs_at_most: Count | None
+
+    def seeds_of(self, config: Mapping[str, Any]) -> int:
+        """The number of seeds of an arm."""
+        unit = config.get("unit")
+        compared = unit == "logistic" or (unit == "perceptron" and config["overlapping"])
+        return self.seeds if compared else self.other_seeds
 
 
 def arms(protocol: Protocol) -> dict[str, dict[str, Any]]:
@@ -154,7 +163,9 @@ def trials(protocol: Protocol, budget: Budget) -> list[Trial]:
             epochs = min(full["epochs"], budget.epochs_at_most or full["epochs"])
             config, whole = full | {"epochs": epochs}, epochs == full["epochs"]
             cost = 1.0e-6 * epochs * full.get("train", 50)
-        found += [Trial(NAME, arm, seed, config, whole, cost) for seed in range(budget.seeds)]
+        found += [
+            Trial(NAME, arm, seed, config, whole, cost) for seed in range(budget.seeds_of(full))
+        ]
     return found
 
 
@@ -279,7 +290,7 @@ def _unit(trial: Trial, own: Split, learned: Training, data: Mapping[str, Array]
         if config["overlapping"] and split.rows is not None:
             arrays["tested"] = np.full(len(split.train.labels) + len(split.rows), -1, np.int8)
             arrays["tested"][split.rows] = right["test"][:, -1]
-        if trial.seed == 0:
+        if trial.seed == DRAWN_SEED:
             slopes = weights[-1, :-1] / sd
             offset = weights[-1, -1] - slopes @ mean - BORDER.get(config["unit"], 0.0)
             arrays["line"] = np.append(slopes, offset)
@@ -287,7 +298,7 @@ def _unit(trial: Trial, own: Split, learned: Training, data: Mapping[str, Array]
                 arrays["points"] = own.train.inputs.astype(np.float32)
                 arrays["labels"] = own.train.labels.astype(np.uint8)
     curves: dict[str, list[float | None]] = {}
-    if trial.seed < CURVE_SEEDS and config["unit"] in UNITS:
+    if trial.seed == DRAWN_SEED and config["unit"] in UNITS:
         curves = {"test_accuracy": [*map(float, accuracies)],
                   "mistakes": [*map(float, learned.mistakes)]}  # fmt: skip
     finite = np.asarray(np.isfinite(weights).all(axis=1))
@@ -321,6 +332,10 @@ def _fitted(examples: Examples) -> Array:
 
     A separable set has none that are best: those at which the search stops.
     """
+    # scikit-learn takes longer to load than a stage to begin, and only workers fit.
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
     model = LogisticRegression(C=np.inf, tol=1e-8, max_iter=10_000)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -10,12 +10,10 @@ from sklearn.model_selection import train_test_split
 from retrial.core.errors import RetrialError
 from retrial.data.splits import SPLITS, class_counts, read_labels, write_split
 
-TITANIC_START = [676, 568, 54, 456, 496]
 SIZES = {
     "report000_mnist": {"train": 1000, "test": 100},
     "report002_mnist": {"train": 60_000, "validation": 5000, "test": 5000},
     "report002_fashion": {"train": 8000, "validation": 1000, "test": 1000},
-    "titanic": {"train": 571, "validation": 143},
     "iris": {"train": 70, "test": 30},
     "full_mnist": {"train": 60_000, "test": 10_000},
     "full_cifar10": {"train": 50_000, "test": 10_000},
@@ -24,7 +22,6 @@ ROWS = {
     "train_images": 60_000,
     "test_images": 10_000,
     "features": 100,
-    "titanic_714": 714,
 }
 
 
@@ -36,9 +33,6 @@ def raw_folder(folder: Path) -> Path:
         np.save(folder / dataset / "test_labels.npy", np.arange(10_000) % 10)
     (folder / "iris").mkdir()
     np.save(folder / "iris" / "labels.npy", np.repeat(np.arange(3, dtype=np.uint8), 50))
-    (folder / "titanic").mkdir()
-    rows = "".join(f"1,female,38.0,71.2833,{row % 2}\n" for row in range(714))
-    (folder / "titanic" / "titanic_714.csv").write_text(f"Pclass,Sex,Age,Fare,Survived\n{rows}")
     return folder
 
 
@@ -84,14 +78,6 @@ def test_iris_is_the_split_of_the_printed_code():
     assert parts["test"].indices.tolist() == test[:, 0].tolist()
 
 
-def test_titanic_is_drawn_once_and_always_the_same():
-    parts = SPLITS["titanic"]().parts
-    together = np.concatenate([part.indices for part in parts.values()])
-    assert sorted(together.tolist()) == list(range(714))
-    assert parts["train"].indices[:5].tolist() == TITANIC_START
-    assert parts["train"].indices.tolist() != sorted(parts["train"].indices.tolist())
-
-
 def test_class_counts_worked_by_hand():
     labels = np.array([0, 2, 2, 1, 0], np.uint8)
     assert class_counts(labels, np.array([0, 1, 2])) == {"0": 1, "1": 0, "2": 2}
@@ -133,9 +119,6 @@ def test_missing_and_damaged_labels_are_told_with_the_file(tmp_path):
     (tmp_path / "labels.npy").write_bytes(b"<html>")
     with pytest.raises(RetrialError, match=r"labels\.npy: no readable labels"):
         read_labels(tmp_path, "labels")
-    (tmp_path / "table.csv").write_text("Age,Survived\n22.0,yes\n")
-    with pytest.raises(RetrialError, match=r"table\.csv: no readable labels"):
-        read_labels(tmp_path, "table")
 
 
 def test_too_few_labels_write_nothing(tmp_path):

@@ -13,15 +13,11 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from retrial.core.errors import RetrialError
-from retrial.core.seeds import generator
 
 
 @dataclass(frozen=True)
 class Part:
-    """Rows of one array: the file that the indices count in, the file of its labels, (n,) int32.
-
-    `labels` is the stem of a .npy file, or of a .csv file whose last column is the label.
-    """
+    """Rows (n,) int32 of one array: the stems of its .npy file and of that of its labels."""
 
     indexes: str
     labels: str
@@ -98,24 +94,6 @@ def report002_fashion() -> Split:
     )
 
 
-def titanic() -> Split:
-    """Report 001, P3: 571 training and 143 validation rows of 714, by an unseeded random_split.
-
-    Assumed: one permutation, drawn once from this project's generator, in place of the report's,
-    which is lost; it is drawn over the rows in the order of the pinned table.
-    """
-    order = generator("splits", "titanic").permutation(714)
-    size = int(0.8 * 714)
-    return Split(
-        "titanic",
-        {
-            name: Part("titanic_714", "titanic_714", rows.astype(np.int32))
-            for name, rows in (("train", order[:size]), ("validation", order[size:]))
-        },
-        ("the permutation of the unseeded split is lost; another one is drawn, once",),
-    )
-
-
 def iris() -> Split:
     """Report 001, P4: 70 training and 30 test rows of Iris.
 
@@ -154,7 +132,6 @@ SPLITS: dict[str, Callable[[], Split]] = {
         report000_mnist,
         report002_mnist,
         report002_fashion,
-        titanic,
         iris,
         full_mnist,
         full_cifar10,
@@ -207,22 +184,18 @@ def summary(name: str, split: Split, labels: Mapping[str, np.ndarray]) -> dict[s
 
 
 def read_labels(folder: Path, stem: str) -> np.ndarray:
-    """Labels from `stem`.npy, or from the last column of `stem`.csv, as whole numbers.
+    """Labels from `stem`.npy, as whole numbers.
 
     Raises:
-        RetrialError: neither file is there, or it cannot be read.
+        RetrialError: the file is not there, or it cannot be read.
     """
-    array, table = folder / f"{stem}.npy", folder / f"{stem}.csv"
+    path = folder / f"{stem}.npy"
     try:
-        if array.is_file():
-            return np.asarray(np.load(array, allow_pickle=False))
-        rows = table.read_text(encoding="utf-8").splitlines()[1:]
-        return np.array([int(row.rsplit(",", 1)[1]) for row in rows], np.uint8)
+        return np.asarray(np.load(path, allow_pickle=False))
     except FileNotFoundError:
-        raise RetrialError(f"{array}: no such file; the fetch stage writes it") from None
-    except (ValueError, IndexError, EOFError) as error:
-        broken = array if array.is_file() else table
-        raise RetrialError(f"{broken}: no readable labels: {error}") from None
+        raise RetrialError(f"{path}: no such file; the fetch stage writes it") from None
+    except (ValueError, EOFError) as error:
+        raise RetrialError(f"{path}: no readable labels: {error}") from None
 
 
 def write_split(name: str, raw: Path, folder: Path) -> None:

@@ -171,6 +171,18 @@ def test_bytes_of_programs_do_not_depend_on_grouping_or_on_a_replay_of_a_part(
     assert bytes_of("alone", trials) == whole
 
 
+def test_a_user_s_mistake_that_trials_find_is_one_line(
+    data: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = "params.yaml: toy.share = 0.999: expected both classes"
+    wrong = [Trial("toy", f"wrong{seed}", seed, {"mistake": line}) for seed in range(2)]
+    with pytest.raises(RetrialError) as caught:
+        run([*toy_study.trials(2), *wrong], data, tmp_path / "s", TWO)
+    told = "toy_study: 2 of 4 trials failed, the others are kept: wrong0, wrong1"
+    assert str(caught.value) == f"{line}; {told}"
+    assert "Traceback" not in capsys.readouterr().err
+
+
 def test_a_trial_that_raises_in_a_program_fails_alone(
     data: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

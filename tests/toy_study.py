@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from retrial.core.errors import RetrialError
 from retrial.core.seeds import generator
 from retrial.core.trial import Metric, Result, Trial
 
@@ -20,6 +21,8 @@ def trials(count: int, seconds: float = 0.0) -> list[Trial]:
 def run(trial: Trial, data: Mapping[str, np.ndarray]) -> Result:
     if trial.config.get("raises"):
         raise ValueError("this trial was told to raise")
+    if trial.config.get("mistake"):
+        raise RetrialError(trial.config["mistake"])
     if trial.config.get("killed"):
         os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(trial.config["seconds"])

@@ -46,13 +46,15 @@ Observer = Callable[[Finished], None]
 class Answer(NamedTuple):
     """What a worker sends back: a result, or the traceback of what was raised.
 
-    `unfit` says why this worker must not run any trial.
+    `mistake` is the line of a user's error, where that was raised. `unfit` says why this worker
+    must not run any trial.
     """
 
     place: int
     result: Result | None
     traceback: str = ""
     seconds: float = 0.0
+    mistake: str = ""
     unfit: str = ""
 
 
@@ -122,9 +124,10 @@ def execute(
         results = (
             [module.run(trials[0], data)] if len(trials) == 1 else module.run_together(trials, data)
         )
-    except Exception:
+    except Exception as error:
         if len(trials) == 1:
-            return [Answer(indices[0], None, traceback.format_exc())]
+            mistake = str(error) if isinstance(error, RetrialError) else ""
+            return [Answer(indices[0], None, traceback.format_exc(), mistake=mistake)]
         alone = zip(indices, trials, strict=True)
         return [execute(study, (index,), (trial,), places)[0] for index, trial in alone]
     seconds = (time.perf_counter() - start) / len(trials)
@@ -177,11 +180,13 @@ def sweep(
     """Run all trials of the study module `study`; results and seconds in the order of `trials`.
 
     Finished trials are written to the store at once and shown to `observer`. A trial that raises
-    is reported with its config and traceback while the others go on; RetrialError at the end.
+    is reported with its config and traceback while the others go on; RetrialError at the end, which
+    begins with the line of a user's mistake where trials found one.
     """
     keys = [fingerprint(trial, around) for trial in trials]
     done: dict[int, tuple[Finished, float]] = {}
     failed: list[str] = []
+    mistakes: list[str] = []
     with progress(study, trials) as advance:
 
         def finish(index: int, result: Result, seconds: float) -> None:
@@ -206,13 +211,17 @@ def sweep(
                 raise RetrialError(answer.unfit)
             if answer.result is None:
                 failed.append(trials[answer.place].arm)
-                _report_failure(trials[answer.place], answer.traceback)
+                if answer.mistake:
+                    mistakes.append(answer.mistake)
+                else:
+                    _report_failure(trials[answer.place], answer.traceback)
             else:
                 store.put(keys[answer.place], answer.result, answer.seconds)
                 finish(answer.place, answer.result, answer.seconds)
     if failed:
+        told = f"{min(mistakes)}; " if mistakes else ""
         raise RetrialError(
-            f"{study}: {len(failed)} of {len(trials)} trials failed, the others are kept: "
+            f"{told}{study}: {len(failed)} of {len(trials)} trials failed, the others are kept: "
             + ", ".join(sorted(set(failed)))
         )
     ordered = [done[index] for index in range(len(trials))]

@@ -10,6 +10,7 @@ from retrial.core.errors import RetrialError
 from retrial.core.models import FrozenModel
 from retrial.core.trial import Trial
 from retrial.tools import plan
+from retrial.tools.archive import pack
 
 
 class Protocol(FrozenModel):
@@ -43,10 +44,23 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def record(folder: Path, seeds: int) -> None:
+def record(folder: Path, seeds: int, timings: dict | None = None) -> None:
     folder.mkdir(parents=True)
     provenance = {"protocol": {"epochs": 1}, "budget": {"seeds": seeds}}
     (folder / "provenance.json").write_text(json.dumps(provenance))
+    if timings:
+        content = {"seconds": timings, "stage": {}}
+        (folder / "timings.json").write_text(json.dumps(content))
+
+
+def publish(root: Path, seeds: int, timings: dict) -> None:
+    folder = root / "published"
+    record(folder, seeds)
+    for name in ("records.json", "curves.csv", "arrays.npz"):
+        (folder / name).write_text("")
+    pack(folder, root / "reports/published/records/toy.tar.xz")
+    manifest = {"timings": {"toy": timings}}
+    (root / "reports/published/manifest.json").write_text(json.dumps(manifest))
 
 
 @pytest.mark.parametrize(
@@ -63,31 +77,36 @@ def test_costs_stand_in_for_timings(root: Path) -> None:
 
 
 def test_timings_of_a_small_run_scale_to_a_large_one(root: Path) -> None:
-    record(root / "data/results/toy", 1)
-    timings = {"light": [2.0], "heavy": [6.0]}
-    (root / "data/results/toy/timings.json").write_text(json.dumps(timings))
+    record(root / "data/results/toy", 1, {"light": [2.0], "heavy": [6.0]})
     (one,) = plan.plan("paper", 1, root)
     assert (one.busy, one.source) == (10 * 2.0 + 10 * 6.0, "this machine")
 
 
 def test_an_arm_without_timings_takes_the_factor_of_its_study(root: Path) -> None:
-    record(root / "data/results/toy", 1)
-    (root / "data/results/toy/timings.json").write_text(json.dumps({"light": [3.0]}))
+    record(root / "data/results/toy", 1, {"light": [3.0]})
     assert plan.plan("quick", 1, root)[0].busy == 3.0 + 3.0 * 4.0
 
 
 def test_published_timings_serve_a_fresh_clone(root: Path) -> None:
-    record(root / "reports/published/toy", 2)
-    timings = {"toy": {"light": [1.0, 1.0], "heavy": [1.0, 3.0]}}
-    (root / "reports/published/manifest.json").write_text(json.dumps({"timings": timings}))
+    publish(root, 2, {"light": [1.0, 1.0], "heavy": [1.0, 3.0]})
     (one,) = plan.plan("quick", 1, root)
     assert (one.busy, one.source) == (3.0, "published")
 
 
 def test_records_of_an_older_protocol_are_ignored(root: Path) -> None:
-    record(root / "data/results/toy", 1)
+    record(root / "data/results/toy", 1, {"light": [9.0]})
     (root / "data/results/toy/provenance.json").write_text('{"protocol": {"x": 1}, "budget": {}}')
-    (root / "data/results/toy/timings.json").write_text('{"light": [9.0]}')
+    assert plan.plan("quick", 1, root)[0].source == "estimate"
+
+
+def test_timings_of_another_run_than_the_records_are_ignored(root: Path) -> None:
+    publish(root, 2, {"light": [9.0], "heavy": [9.0]})
+    assert plan.plan("paper", 1, root)[0].source == "estimate"
+
+
+def test_timings_of_an_earlier_version_are_ignored(root: Path) -> None:
+    record(root / "data/results/toy", 1)
+    (root / "data/results/toy/timings.json").write_text('{"light": [9.0], "heavy": [9.0]}')
     assert plan.plan("quick", 1, root)[0].source == "estimate"
 
 
@@ -105,12 +124,8 @@ def test_lines_name_time_memory_and_disk(root: Path) -> None:
 
 
 def test_the_last_run_here_comes_before_published_timings_but_for_paper(root: Path) -> None:
-    for folder in ("data/results/toy", "reports/published/toy"):
-        record(root / folder, 1)
-    here, there = {"light": [1.0], "heavy": [4.0]}, {"light": [2.0], "heavy": [8.0]}
-    (root / "data/results/toy/timings.json").write_text(json.dumps(here))
-    manifest = {"timings": {"toy": there}}
-    (root / "reports/published/manifest.json").write_text(json.dumps(manifest))
+    record(root / "data/results/toy", 1, {"light": [1.0], "heavy": [4.0]})
+    publish(root, 1, {"light": [2.0], "heavy": [8.0]})
     (quick,) = plan.plan("quick", 1, root)
     (paper,) = plan.plan("paper", 1, root)
     assert (quick.source, quick.busy) == ("this machine", 5.0)

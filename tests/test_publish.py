@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -9,9 +10,11 @@ from synthetic import CLAIM, FAMILY, git, project, write_results
 
 from retrial.core.errors import RetrialError
 from retrial.judging.searches import Search
+from retrial.judging.verdicts import read_rows
 from retrial.tools import publish as module
 from retrial.tools.locks import md5, profiles, read_lock
 from retrial.tools.publish import publish
+from retrial.tools.published import archive_of, laid_out
 from retrial.tools.verify import hashes
 
 PUBLISHED = Path("reports/published")
@@ -33,22 +36,49 @@ def refused(root: Path, match: str) -> None:
 
 def test_paper_results_are_copied_with_lock_tables_and_manifest(root: Path) -> None:
     written = {str(path.relative_to(root / PUBLISHED)) for path in publish([], root)}
-    assert written == {
-        *(f"{FAMILY}/{name}" for name in ("records.json", "curves.csv", "arrays.npz")),
-        *(f"{FAMILY}/{name}" for name in ("provenance.json", "verdicts.json")),
-        "dvc.lock", "verdicts.csv", "verdicts.json", "manifest.json",
-    }  # fmt: skip
+    names = (f"records/{FAMILY}.tar.xz", "dvc.lock", "verdicts.csv", "verdicts.json")
+    assert written == {*names, "manifest.json"}
+    folder = root / PUBLISHED
+    assert written == {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
     with (root / PUBLISHED / "verdicts.csv").open(newline="") as stream:
         assert [row["id"] for row in csv.DictReader(stream)] == [CLAIM]
     lock = read_lock(root / PUBLISHED / "dvc.lock")
     assert profiles(lock) == {"paper"}
     assert lock == read_lock(root / "dvc.lock")
-    manifest = json.loads((root / PUBLISHED / "manifest.json").read_text())
-    assert manifest["timings"] == {FAMILY: {"linear": [2.0, 2.0]}}
-    assert manifest["data"] == {"mnist/train_images.npy": "d"}
-    assert len(manifest["families"][FAMILY]["commit"]) == 40
-    assert manifest["margins"] == {CLAIM: manifest["families"][FAMILY]["commit"]}
+    with laid_out(root / PUBLISHED) as view:
+        results = root / "data/results"
+        for name in (f"{FAMILY}/records.json", f"{FAMILY}/arrays.npz"):
+            assert (view / name).read_bytes() == (results / name).read_bytes()
+        rows = read_rows(results / f"verdicts/{FAMILY}.json")
+        assert read_rows(view / f"verdicts/{FAMILY}.json") == rows
     assert not [check for check in hashes(root) if check.wrong]
+
+
+def test_nothing_else_is_left_behind(root: Path) -> None:
+    before = {path for path in root.rglob("*") if ".git" not in path.parts}
+    publish([], root)
+    after = {path for path in root.rglob("*") if ".git" not in path.parts}
+    assert {path.relative_to(root).parts[:2] for path in after - before} == {
+        ("reports",), ("reports", "published"),
+    }  # fmt: skip
+
+
+def test_the_other_families_stay(root: Path) -> None:
+    publish([], root)
+    claims = (root / "claims/000.yaml").read_text()
+    other = claims.split("groups:\n")[1].replace(FAMILY, "shift").replace(CLAIM, "000-3-x")
+    (root / "claims/000.yaml").write_text(claims + other)
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "another")
+    rows = read_rows(root / PUBLISHED / "verdicts.json")
+    rows.append({**rows[0], "id": "000-3-x", "family": "shift"})
+    (root / PUBLISHED / "verdicts.json").write_text(json.dumps(rows))
+    shutil.copy(archive_of(FAMILY, root / PUBLISHED), archive_of("shift", root / PUBLISHED))
+    write_results(root, "paper", "contradicted")
+    publish([FAMILY], root)
+    found = {row["id"]: row["verdict"] for row in read_rows(root / PUBLISHED / "verdicts.json")}
+    assert found == {CLAIM: "contradicted", "000-3-x": "reproduced"}
+    assert archive_of("shift", root / PUBLISHED).exists()
 
 
 def test_publishing_again_gives_the_same_files(root: Path) -> None:
@@ -97,10 +127,61 @@ def test_an_unknown_family_is_refused(root: Path) -> None:
         publish(["shift"], root)
 
 
-def test_large_arrays_stay_out(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "ARRAYS_AT_MOST", 10)
-    assert not [path for path in publish([], root) if path.name == "arrays.npz"]
-    assert not (root / PUBLISHED / FAMILY / "arrays.npz").exists()
+def test_what_is_too_large_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish([], root)
+    before = {path: path.read_bytes() for path in (root / PUBLISHED).rglob("*") if path.is_file()}
+    size = sum(map(len, before.values()))
+    # As much as that is still published.
+    monkeypatch.setattr(module, "SIZE_AT_MOST", size)
+    publish([], root)
+    monkeypatch.setattr(module, "SIZE_AT_MOST", size - 1)
+    largest = sorted(before.items(), key=lambda pair: -len(pair[1]))[:3]
+    named = ", ".join(f"{path.relative_to(root / PUBLISHED)} {len(text)}" for path, text in largest)
+    told = f"{PUBLISHED}: {size} bytes: expected at most {size - 1}; the largest are {named}"
+    with pytest.raises(RetrialError, match=f"^{re.escape(told)}$"):
+        publish([], root)
+    after = {path: path.read_bytes() for path in (root / PUBLISHED).rglob("*") if path.is_file()}
+    assert after == before
+
+
+def committed(root: Path, old: str = "", new: str = "") -> None:
+    """Commit what there is, with a change of the ledger."""
+    path = root / "claims/000.yaml"
+    path.write_text(path.read_text().replace(old, new))
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "next")
+
+
+def test_a_margin_later_than_its_records_is_refused(root: Path) -> None:
+    publish([], root)
+    committed(root, "margin: 0.02", "margin: 0.05")
+    write_results(root, "paper")
+    told = f"margin of {CLAIM}: later than the first paper records of {FAMILY}, commit"
+    with pytest.raises(RetrialError, match=told):
+        publish([], root)
+
+
+def test_a_reason_may_be_worded_anew(root: Path) -> None:
+    publish([], root)
+    committed(root, "two digits are printed", "it is printed with two digits")
+    write_results(root, "paper")
+    assert publish([], root)
+
+
+def test_a_study_without_claims_is_published_by_its_name(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_search(root, "paper", monkeypatch)
+    monkeypatch.setattr(module, "SEARCHES", {})
+    monkeypatch.setattr(module, "WITHOUT_CLAIMS", ("search",))
+    assert archive_of("search", root / PUBLISHED) in publish(["search"], root)
+    assert json.loads((root / PUBLISHED / "verdicts.json").read_text()) == []
+    assert list(read_lock(root / PUBLISHED / "dvc.lock")) == ["search", "verdicts"]
+    publish([], root)
+    assert [row["id"] for row in read_rows(root / PUBLISHED / "verdicts.json")] == [CLAIM]
+    (root / "data/results/search/records.json").unlink()
+    with pytest.raises(RetrialError, match=f"no verdicts of family 'search', found {FAMILY}"):
+        publish(["search"], root)
 
 
 def test_a_changed_published_file_is_found(root: Path) -> None:
@@ -139,12 +220,12 @@ def test_what_a_family_runs_on_is_published_with_it(
     with_search(root, "paper", monkeypatch)
     monkeypatch.setattr(module, "SEARCHES", {})
     monkeypatch.setattr(module, "BEFORE", {FAMILY: ["search"]})
-    assert root / PUBLISHED / "search/records.json" in publish([FAMILY], root)
+    assert archive_of("search", root / PUBLISHED) in publish([FAMILY], root)
 
 
 def test_a_search_is_published_with_its_family(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_search(root, "paper", monkeypatch)
-    assert root / PUBLISHED / "search/records.json" in publish([FAMILY], root)
+    assert archive_of("search", root / PUBLISHED) in publish([FAMILY], root)
     assert "search" in read_lock(root / PUBLISHED / "dvc.lock")
 
 

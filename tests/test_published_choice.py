@@ -2,19 +2,18 @@
 
 from pathlib import Path
 
+from published_records import published
 from ruamel.yaml import YAML
 
-from retrial.core.records import Records
 from retrial.judging.choose import candidates, printed_cells, ranked
 from retrial.judging.ledger import load_claims, of_family
 
 ROOT = Path(__file__).parents[1]
-PUBLISHED = ROOT / "reports/published/scratch_search"
 
 
 def test_params_hold_the_choice_of_the_recorded_search() -> None:
     cells = printed_cells(of_family(load_claims(ROOT / "claims"), "scratch_grid"))
-    best = ranked(candidates(Records.load(PUBLISHED)), cells)[0]
+    best = ranked(candidates(published("scratch_search")), cells)[0]
     params = YAML(typ="safe").load((ROOT / "params.yaml").read_text())["scratch_grid"]
     assert (params["random"]["distribution"], params["random"]["scale"]) == best.random
     assert params["normal_scale"] == best.normal
@@ -23,8 +22,8 @@ def test_params_hold_the_choice_of_the_recorded_search() -> None:
 
 
 def test_the_search_ran_on_seeds_that_the_judgement_does_not_use() -> None:
-    search = Records.load(PUBLISHED)
-    judged = Records.load(PUBLISHED.parent / "scratch_grid")
+    search = published("scratch_search")
+    judged = published("scratch_grid")
     assert not {t["seed"] for t in search.trials} & {t["seed"] for t in judged.trials}
 
 

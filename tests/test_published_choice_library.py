@@ -2,19 +2,18 @@
 
 from pathlib import Path
 
+from published_records import published
 from ruamel.yaml import YAML
 
-from retrial.core.records import Records
 from retrial.judging.choose_library import ACTIVATIONS, readings
 from retrial.judging.ledger import load_claims, of_family
 
 ROOT = Path(__file__).parents[1]
-PUBLISHED = ROOT / "reports/published/library_search"
 
 
 def test_params_hold_the_choice_of_the_recorded_search() -> None:
     claims = of_family(load_claims(ROOT / "claims"), "library_mlp")
-    best = readings(claims, Records.load(PUBLISHED))[0]
+    best = readings(claims, published("library_search"))[0]
     chosen = YAML(typ="safe").load((ROOT / "params.yaml").read_text())["library_mlp"]["network"]
     assert tuple(chosen.pop("hidden")) == best.hidden
     assert chosen == {
@@ -27,8 +26,8 @@ def test_params_hold_the_choice_of_the_recorded_search() -> None:
 
 
 def test_the_search_ran_on_seeds_that_the_judgement_does_not_use() -> None:
-    search = Records.load(PUBLISHED)
-    judged = Records.load(PUBLISHED.parent / "library_mlp")
+    search = published("library_search")
+    judged = published("library_mlp")
     assert not {t["seed"] for t in search.trials} & {t["seed"] for t in judged.trials}
 
 

@@ -1,7 +1,8 @@
-"""The edge of a study stage: configuration and files in, records out."""
+"""The edge of a study stage: configuration and files in, records out, and what they took."""
 
 import json
 import os
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,9 +21,8 @@ from retrial.core.errors import RetrialError, reported
 from retrial.running.digest import data_hashes, surroundings
 from retrial.running.store import Store
 from retrial.running.sweep import die_with, sweep
+from retrial.running.timings import TIMINGS, CountingStore, kept, measurement, read_timings
 from retrial.running.tracking import observer
-
-TIMINGS = "timings.json"
 
 
 @reported
@@ -32,6 +32,7 @@ def run_study(study: ModuleType, data: Sequence[str], results: str) -> None:
     `data` are folders, and files `*.safetensors` that earlier studies left. Protocol: the study's
     section of params.yaml. Budget: its section of the chosen profile.
     """
+    start = time.perf_counter()
     # DVC that is killed alone would leave its stage at work, beside the next run.
     if "DVC_STAGE" in os.environ:
         die_with(os.getppid())
@@ -46,8 +47,9 @@ def run_study(study: ModuleType, data: Sequence[str], results: str) -> None:
     around = surroundings(study.__name__, data_hashes(places))
     trials = study.trials(protocol, budget)
     print(f"{name}: profile {profile}, {len(trials)} trials", flush=True)
+    store = CountingStore(Store.default().folder)
     finished, seconds = sweep(
-        study.__name__, trials, places, around, compute, Store.default(), observer(name, around)
+        study.__name__, trials, places, around, compute, store, observer(name, around)
     )
     provenance = {
         **around,
@@ -60,8 +62,13 @@ def run_study(study: ModuleType, data: Sequence[str], results: str) -> None:
     costs: dict[str, list[float]] = defaultdict(list)
     for trial, spent in zip(trials, seconds, strict=True):
         costs[trial.arm].append(round(spent, 3))
+    path = Path(results) / TIMINGS
+    fingerprints = [one.fingerprint for one in finished]
+    taken = time.perf_counter() - start
+    measured = measurement(fingerprints, len(store.computed), taken, compute)
+    stage = kept(read_timings(path).get("stage"), measured)
     # No out of any stage: clocks differ from run to run.
-    (Path(results) / TIMINGS).write_text(json.dumps(costs, indent=1, sort_keys=True) + "\n")
+    path.write_text(json.dumps({"seconds": costs, "stage": stage}, indent=1, sort_keys=True) + "\n")
 
 
 def require_avx2() -> None:

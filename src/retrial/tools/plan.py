@@ -34,8 +34,11 @@ from retrial.core.config import (
 from retrial.core.records import PROVENANCE
 from retrial.core.trial import Trial
 from retrial.judging.verdicts import RESULTS
-from retrial.running.stage import TIMINGS
-from retrial.tools.places import MANIFEST, PUBLISHED
+from retrial.running.timings import TIMINGS, read_timings
+from retrial.tools.archive import member
+from retrial.tools.manifest import read_manifest
+from retrial.tools.places import PUBLISHED
+from retrial.tools.published import archive_of
 
 GB = 1e9
 # Resident memory of a worker with torch and CIFAR-10 loaded, and of the stage that leads them.
@@ -132,19 +135,11 @@ def makespan(seconds: Sequence[float], cores: int) -> float:
 
 def recorded(name: str, study: ModuleType, profile: str, root: Path) -> Recorded | None:
     """The timings of a study's last run here or of its published results; None for neither."""
-    places: list[tuple[Path, Source]] = [
-        (root / RESULTS / name, "this machine"),
-        (root / PUBLISHED / name, "published"),
-    ]
+    places = [of_last_run, of_published]
     if profile == "paper":
         places.reverse()
-    for folder, source in places:
-        provenance = _json(folder / PROVENANCE)
-        timings = (
-            _json(folder / TIMINGS)
-            if source == "this machine"
-            else _json(root / PUBLISHED / MANIFEST).get("timings", {}).get(name, {})
-        )
+    for place in places:
+        timings, provenance, source = place(name, root)
         if not timings or not provenance:
             continue
         try:
@@ -160,12 +155,24 @@ def recorded(name: str, study: ModuleType, profile: str, root: Path) -> Recorded
     return None
 
 
-def _json(path: Path) -> dict[str, Any]:
+def of_last_run(name: str, root: Path) -> tuple[Timings, Mapping[str, Any], Source]:
+    """The trial seconds and the provenance of a study's last run here; {} for what is not there."""
+    folder = root / RESULTS / name
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
-        return {}
-    return found
+        provenance = {}
+    return read_timings(folder / TIMINGS).get("seconds", {}), provenance, "this machine"
+
+
+def of_published(name: str, root: Path) -> tuple[Timings, Mapping[str, Any], Source]:
+    """The trial seconds and the provenance of a study's published results; {} for none."""
+    folder = root / PUBLISHED
+    timings = read_manifest(folder).get("timings", {}).get(name, {})
+    archive = archive_of(name, folder)
+    known = timings and archive.exists()
+    provenance = json.loads(member(archive, PROVENANCE)) if known else {}
+    return timings, provenance, "published"
 
 
 def duration(seconds: float) -> str:

@@ -3,12 +3,11 @@
 What is published must be what committed code makes of the paper profile: the tree is clean but for
 the profile itself, and every stage behind the results agrees with dvc.lock file by file, which a
 failed stage, or one whose inputs changed later, does not. The published report is made anew from
-all that is published.
+all that is published. All of it is put together elsewhere first: what is refused changes nothing.
 """
 
-import json
-import platform
 import shutil
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,14 +16,12 @@ from ruamel.yaml import YAML
 
 from retrial.core.config import PARAMS, profile_path, read_yaml
 from retrial.core.errors import RetrialError
-from retrial.core.records import ARRAYS, CURVES, PROVENANCE, RECORDS
-from retrial.judging.ledger import CLAIMS, Claim, load_claims
+from retrial.core.records import RECORDS, canonical
+from retrial.judging.ledger import CLAIMS, load_claims, of_family
 from retrial.judging.searches import SEARCHES
 from retrial.judging.verdicts import RESULTS, TABLE, VERDICTS, read_rows, table
-from retrial.report.book import write_published
-from retrial.running.digest import LOCK as REQUIREMENTS
-from retrial.running.digest import file_sha256
-from retrial.running.stage import TIMINGS
+from retrial.report.book import CHAPTERS, HTML, PDF, RAW, write_report
+from retrial.tools.archive import pack
 from retrial.tools.locks import (
     LOCK,
     Stage,
@@ -37,41 +34,72 @@ from retrial.tools.locks import (
     study_stage,
     upstream,
 )
-from retrial.tools.places import MANIFEST, PUBLISHED
+from retrial.tools.manifest import manifest, read_manifest, write_manifest
+from retrial.tools.margins import History, late
+from retrial.tools.places import PUBLISHED, ROWS
+from retrial.tools.published import (
+    archive_of,
+    by_family,
+    laid_out,
+    published_rows,
+    published_studies,
+)
 
 PROFILE = "paper"
-ROWS = "verdicts.json"
 # Studies that a family's own study runs on, and that no claim belongs to.
 BEFORE = {"code_classifier": ["features"]}
-# All arrays that git is to hold, for all families together.
-ARRAYS_AT_MOST = 25_000_000
+# Studies that no claim of the ledger belongs to, published like a family without verdicts.
+WITHOUT_CLAIMS = ("controls",)
+# Bytes of all that is published together.
+SIZE_AT_MOST = 20_000_000
 
 
 def publish(families: Sequence[str] = (), root: Path = Path()) -> list[Path]:
-    """Publish `families` (default: all with verdicts); the files that were written.
+    """Publish `families` (default: all that were run); the files that were written.
 
     Raises RetrialError, and writes nothing, when code is uncommitted, a stage failed or is out of
-    date, or results are of another profile.
+    date, results are of another profile, a margin is later than the first paper records that it
+    judges, or the whole would be too large.
     """
     require_committed(root)
     lock = read_lock(root / LOCK)
+    chosen = chosen_families(families, root)
+    for family in chosen:
+        require_paper(family, lock, root)
+    require_margins(chosen, root)
+    with tempfile.TemporaryDirectory(dir=root / RESULTS.parent) as name:
+        new = Path(name) / PUBLISHED.name
+        if (root / PUBLISHED).exists():
+            shutil.copytree(root / PUBLISHED, new)
+        new.mkdir(exist_ok=True)
+        studies = {family: studies_of(family) for family in chosen}
+        written = [
+            pack(root / RESULTS / study, archive_of(study, new))
+            for found in studies.values()
+            for study in found
+        ]
+        written += [write_lock(chosen, lock, new, root), *write_tables(chosen, new, root)]
+        written += write_published(new, PROFILE, root)
+        content = manifest(read_manifest(new), studies, root / RESULTS, new, root)
+        written.append(write_manifest(new, content))
+        require_small(new)
+        shutil.rmtree(root / PUBLISHED, ignore_errors=True)
+        (root / PUBLISHED).parent.mkdir(exist_ok=True)
+        shutil.move(new, root / PUBLISHED)
+    return [root / PUBLISHED / path.relative_to(new) for path in written]
+
+
+def chosen_families(families: Sequence[str], root: Path) -> list[str]:
+    """`families`, or all with results when none is named; RetrialError for one without."""
     found = sorted(path.stem for path in (root / VERDICTS).glob("*.json"))
+    found += [study for study in WITHOUT_CLAIMS if (root / RESULTS / study / RECORDS).exists()]
     for family in families:
         if family not in found:
             known = ", ".join(found) or "none"
             raise RetrialError(f"{VERDICTS}: no verdicts of family {family!r}, found {known}")
-    chosen = list(families) or found
-    if not chosen:
+    if not found:
         raise RetrialError(f"{VERDICTS}: no verdicts, run `make study PROFILE={PROFILE}` first")
-    for family in chosen:
-        require_paper(family, lock, root)
-    written = [path for family in chosen for path in copy_family(family, root)]
-    drop_arrays(root)
-    written = [path for path in written if path.exists()]
-    written += [write_lock(chosen, lock, root), *write_tables(root)]
-    written += write_published(root / PUBLISHED, PROFILE, root)
-    written.append(write_manifest(chosen, root))
-    return written
+    return list(families) or found
 
 
 def require_committed(root: Path) -> None:
@@ -104,13 +132,13 @@ def only_the_profile_differs(root: Path) -> bool:
 def require_paper(family: str, lock: Mapping[str, Stage], root: Path) -> None:
     """Refuse a family whose verdicts are of another profile, or do not follow from this tree."""
     path = root / VERDICTS / f"{family}.json"
-    for row in read_rows(path):
+    for row in read_rows(path) if family not in WITHOUT_CLAIMS else []:
         if row["profile"] != PROFILE:
             raise RetrialError(
                 f"{path}: profile = {row['profile']!r}: expected {PROFILE!r}, run "
                 f"`make study PROFILE={PROFILE}` first"
             )
-    require_fresh(judge_stage(lock, family) or f"judge@{family}", lock, root)
+    require_fresh(last_stage(lock, family), lock, root)
     budget = f"{profile_path(PROFILE).as_posix()}: "
     for study in studies_of(family):
         stage = study_stage(lock, study)
@@ -133,46 +161,59 @@ def require_fresh(stage: str, lock: Mapping[str, Stage], root: Path) -> None:
             )
 
 
+def last_stage(lock: Mapping[str, Stage], family: str) -> str:
+    """The stage that judges a family; that of its study where no claim belongs to it."""
+    if family in WITHOUT_CLAIMS:
+        return study_stage(lock, family)
+    return judge_stage(lock, family) or f"judge@{family}"
+
+
 def studies_of(family: str) -> list[str]:
     """The family's study, the search for its open choices, and what it runs on, where there are."""
     search = [SEARCHES[family].study] if family in SEARCHES else []
     return [family, *search, *BEFORE.get(family, [])]
 
 
-def copy_family(family: str, root: Path) -> list[Path]:
-    """Copy the records and verdicts of a family; the files that were written."""
-    written = []
-    for study in studies_of(family):
-        target = root / PUBLISHED / study
-        shutil.rmtree(target, ignore_errors=True)
-        target.mkdir(parents=True)
-        for name in (RECORDS, CURVES, PROVENANCE, ARRAYS):
-            written.append(_copy(root / RESULTS / study / name, target / name))
-    rows = root / VERDICTS / f"{family}.json"
-    written.append(_copy(rows, root / PUBLISHED / family / ROWS))
-    return written
+def require_margins(families: Iterable[str], root: Path) -> None:
+    """Refuse a margin that is later than the first paper records of its family.
+
+    A clone without all of its history cannot tell, and `retrial verify` says so.
+    """
+    try:
+        history = History.read(root)
+    except RetrialError:
+        return
+    claims = load_claims(root / CLAIMS)
+    for family in families:
+        if family in WITHOUT_CLAIMS:
+            continue
+        rows = read_rows(root / VERDICTS / f"{family}.json")
+        if (found := late(family, of_family(claims, family), rows, history)).margins:
+            raise RetrialError(
+                f"{CLAIMS}: margin of {', '.join(found.margins)}: later than the first paper "
+                f"records of {family}, commit {found.first[:12]}; expected the margin of then"
+            )
 
 
-def _copy(source: Path, target: Path) -> Path:
-    shutil.copyfile(source, target)
-    return target
+def require_small(folder: Path) -> None:
+    """Refuse a folder of more than SIZE_AT_MOST bytes."""
+    sizes = {path: path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+    if (total := sum(sizes.values())) > SIZE_AT_MOST:
+        largest = sorted(sizes, key=lambda path: -sizes[path])[:3]
+        named = ", ".join(f"{path.relative_to(folder)} {sizes[path]}" for path in largest)
+        raise RetrialError(
+            f"{PUBLISHED}: {total} bytes: expected at most {SIZE_AT_MOST}; the largest are {named}"
+        )
 
 
-def drop_arrays(root: Path) -> None:
-    """Remove the largest arrays until all published ones together are small enough for git."""
-    arrays = sorted(
-        (root / PUBLISHED).glob(f"*/{ARRAYS}"), key=lambda path: path.stat().st_size, reverse=True
-    )
-    while sum(path.stat().st_size for path in arrays) > ARRAYS_AT_MOST:
-        arrays.pop(0).unlink()
-
-
-def write_lock(families: Iterable[str], lock: Mapping[str, Stage], root: Path) -> Path:
+def write_lock(
+    families: Iterable[str], lock: Mapping[str, Stage], folder: Path, root: Path
+) -> Path:
     """Put the stages of `families` into the published lock; other families keep theirs."""
-    target = root / PUBLISHED / LOCK
+    target = folder / LOCK
     fresh = read_yaml(root / LOCK)
     merged = read_yaml(target) if target.exists() else {"schema": fresh["schema"], "stages": {}}
-    names = {name for one in families for name in upstream(lock, judge_stage(lock, one))}
+    names = {name for one in families for name in upstream(lock, last_stage(lock, one))}
     for name in [*names, "verdicts", "report"]:
         if name in fresh["stages"]:
             merged["stages"][name] = fresh["stages"][name]
@@ -184,105 +225,40 @@ def write_lock(families: Iterable[str], lock: Mapping[str, Stage], root: Path) -
     return target
 
 
-def write_tables(root: Path) -> list[Path]:
-    """The verdicts of all published families as one table and as one list."""
-    found = {
-        row["id"]: row
-        for path in sorted((root / PUBLISHED).glob(f"*/{ROWS}"))
-        for row in read_rows(path)
-    }
-    order = [claim.id for claim in load_claims(root / CLAIMS)]
-    rows = [found[claim] for claim in order if claim in found]
-    csv_path, json_path = root / PUBLISHED / TABLE.name, root / PUBLISHED / ROWS
-    csv_path.write_text(table(rows), encoding="utf-8")
-    _write_json(json_path, rows)
+def write_tables(families: Iterable[str], folder: Path, root: Path) -> list[Path]:
+    """The verdicts of all published families as one table and as one list, `families` anew."""
+    rows = by_family(published_rows(folder))
+    for family in families:
+        if family not in WITHOUT_CLAIMS:
+            rows[family] = read_rows(root / VERDICTS / f"{family}.json")
+    return write_rows([row for found in rows.values() for row in found], folder, root)
+
+
+def write_rows(rows: Iterable[dict[str, Any]], folder: Path, root: Path) -> list[Path]:
+    """`rows` in the ledger's order as verdicts.csv and verdicts.json; of no claim, left out.
+
+    The latter has one row a line, so that a difference between two publications can be read.
+    """
+    found = {row["id"]: row for row in rows}
+    ordered = [found[one.id] for one in load_claims(root / CLAIMS) if one.id in found]
+    csv_path, json_path = folder / TABLE.name, folder / ROWS
+    csv_path.write_text(table(ordered), encoding="utf-8")
+    text = ",\n".join(canonical(row) for row in ordered)
+    json_path.write_text(f"[\n{text}\n]\n", encoding="utf-8")
     return [csv_path, json_path]
 
 
-def write_manifest(families: Iterable[str], root: Path) -> Path:
-    """What differs from run to run and therefore stands nowhere else: commit, CPU, times."""
-    path = root / PUBLISHED / MANIFEST
-    old = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    manifest: dict[str, Any] = {key: old.get(key, {}) for key in ("families", "timings", "data")}
-    head = git(["rev-parse", "HEAD"], root).stdout.strip()
-    for family in families:
-        manifest["families"][family] = {
-            "commit": head,
-            "cpu": cpu_model(),
-            "requirements": file_sha256(root / REQUIREMENTS),
-        }
-        for study in studies_of(family):
-            folder = root / RESULTS / study
-            provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
-            manifest["data"].update(provenance["data"])
-            timings = folder / TIMINGS
-            if timings.exists():
-                manifest["timings"][study] = json.loads(timings.read_text(encoding="utf-8"))
-    manifest["seconds"] = {
-        study: {arm: round(sum(seconds), 1) for arm, seconds in arms.items()}
-        for study, arms in manifest["timings"].items()
-    }
-    manifest["margins"] = margins(load_claims(root / CLAIMS), root)
-    manifest["files"] = {
-        file.relative_to(path.parent).as_posix(): file_sha256(file)
-        for file in sorted(path.parent.rglob("*"))
-        if file.is_file() and file != path
-    }
-    _write_json(path, manifest)
-    return path
+def write_published(folder: Path, profile: str, root: Path) -> list[Path]:
+    """Write the report of what lies in the published `folder`, there; the files written.
 
-
-def margins(claims: Iterable[Claim], root: Path) -> dict[str, str]:
-    """For each claim with a margin of its own: the commit that last touched its block.
-
-    A margin must have been there before the runs that it judges.
+    Nothing while a chapter's family has no published records or no verdicts, or a study without
+    claims, which a chapter reads as well, no records.
     """
-    found: dict[str, str] = {}
-    blames: dict[str, list[tuple[str, str]]] = {}
-    for claim in claims:
-        if claim.margin is None:
-            continue
-        name = (CLAIMS / f"{claim.report}.yaml").as_posix()
-        if name not in blames:
-            blames[name] = blame(name, root)
-        for commit, line in block(blames[name], claim.id):
-            if "margin:" in line:
-                found[claim.id] = commit
-                break
-    return found
-
-
-def blame(path: str, root: Path) -> list[tuple[str, str]]:
-    """(commit, line) of a file at HEAD."""
-    commit, lines = "", []
-    for line in git(["blame", "--line-porcelain", "HEAD", "--", path], root).stdout.splitlines():
-        head = line.split(" ", 1)[0]
-        if line.startswith("\t"):
-            lines.append((commit, line[1:]))
-        elif len(head) == 40 and not line.startswith("\t"):
-            commit = head
-    return lines
-
-
-def block(lines: Sequence[tuple[str, str]], claim: str) -> list[tuple[str, str]]:
-    """The lines of one claim in a file of the ledger."""
-    starts = [i for i, (_, line) in enumerate(lines) if line.strip().startswith("- id:")]
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
-        if lines[start][1].split("id:", 1)[1].strip().strip("\"'") == claim:
-            return list(lines[start:end])
-    return []
-
-
-def cpu_model() -> str:
-    """The CPU's name as the system gives it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def _write_json(path: Path, content: Any) -> None:
-    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    path.write_text(f"{text}\n", encoding="utf-8")
+    judged, studies = by_family(published_rows(folder)), published_studies(folder)
+    if not (set(CHAPTERS) <= set(judged) and {*CHAPTERS, *WITHOUT_CLAIMS} <= set(studies)):
+        return []
+    html, pdf = folder / HTML.name, folder / PDF.name
+    # Two folders below the project, as notebooks expect.
+    with laid_out(folder, within=root / RAW.parent) as view:
+        write_report(view, profile, html, pdf, root)
+    return [html, pdf]

@@ -1,7 +1,8 @@
 """Runs trials anew in this process, with no store and no pipeline, and leaves their records.
 
-`python -m retrial.tools.rerun STUDY OUT DATA...` reads trials as JSON from standard input.
-`verify` starts it in a fresh process, on an emulated CPU too where there is an emulator.
+`python -m retrial.tools.rerun STUDY OUT DATA...` reads trials as JSON from standard input, and
+prints the most resident memory that it had, in bytes, as its last line. `verify` starts it in a
+fresh process, on an emulated CPU too where there is an emulator.
 """
 
 import json
@@ -14,6 +15,7 @@ from retrial.core import records
 from retrial.core.errors import RetrialError, reported
 from retrial.core.records import Finished
 from retrial.core.trial import Trial
+from retrial.running.memory import own_peak
 from retrial.running.sweep import execute
 
 
@@ -42,6 +44,7 @@ def main() -> None:
     study, out, *data = sys.argv[1:]
     trials = [trial_of(study, entry) for entry in json.load(sys.stdin)]
     rerun(study, trials, data, Path(out))
+    print(own_peak())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Checks published results: their hashes, their verdicts, and a sample of trials run again.
+"""Checks published results: hashes, verdicts, code, margins, and a sample of trials run again.
 
 A trial that is run again gets a fresh process, its data after their hashes were compared, and
 neither the trial store nor the DVC cache. Its record, curves and arrays must come out byte for
@@ -8,14 +8,13 @@ With qemu-user installed trials are run on an emulated Haswell as well.
 """
 
 import csv
-import json
 import os
 import random
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,17 +23,29 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from retrial.core.errors import RetrialError
-from retrial.core.records import ARRAYS, CURVES, WEIGHTS, Records, array_key, canonical
+from retrial.core.records import (
+    ARRAYS,
+    CURVES,
+    RECORDS,
+    WEIGHTS,
+    Records,
+    array_key,
+    canonical,
+)
 from retrial.judging.judge import Family, judge_family
-from retrial.judging.ledger import CLAIMS, load_claims
+from retrial.judging.ledger import CLAIMS, Claim, load_claims
 from retrial.judging.searches import SEARCHES
-from retrial.judging.verdicts import RESULTS, read_rows
+from retrial.judging.verdicts import RESULTS, TABLE, table
 from retrial.running.digest import TENSORS, file_sha256
-from retrial.tools.places import MANIFEST, PUBLISHED
-from retrial.tools.publish import PROFILE, ROWS
+from retrial.tools.manifest import read_manifest, unchanged
+from retrial.tools.margins import History, commits, late
+from retrial.tools.places import MANIFEST, PUBLISHED, ROWS
+from retrial.tools.publish import PROFILE, SIZE_AT_MOST
+from retrial.tools.published import by_family, laid_out, published_rows, published_studies
 
 EMULATOR = ("qemu-x86_64", "-cpu", "Haswell")
-DATA = (Path("data/raw"), Path("data/splits"), RESULTS)
+# Where the data of trials lies, as <folder>/<file>: data/domains has a place of its own.
+DATA = (Path("data/raw"), Path("data/splits"), RESULTS, Path("data"))
 
 
 @dataclass(frozen=True)
@@ -49,13 +60,24 @@ class Check:
     note: str = ""
 
 
+def published(root: Path) -> Iterator[Check]:
+    """All that is published, but for trials, which take time: `trials` runs those again."""
+    yield from hashes(root)
+    yield from verdicts(root)
+    yield from code(root)
+    yield from margins(root)
+
+
 def hashes(root: Path) -> Iterator[Check]:
-    """Every published file against the manifest, and files that the manifest does not name."""
+    """Every published file against the manifest, and files that the manifest does not name.
+
+    The whole must be within the size that publishing allows. Raises RetrialError when nothing is
+    published.
+    """
     folder = root / PUBLISHED
-    try:
-        files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
-    except FileNotFoundError:
-        raise RetrialError(f"{folder / MANIFEST}: no such file, nothing is published") from None
+    if not (folder / MANIFEST).exists():
+        raise RetrialError(f"{folder / MANIFEST}: no such file, nothing is published")
+    files = read_manifest(folder)["files"]
     for name, digest in sorted(files.items()):
         path = folder / name
         if not path.exists():
@@ -67,71 +89,134 @@ def hashes(root: Path) -> Iterator[Check]:
     present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     for name in sorted(present - {MANIFEST, *files}):
         yield Check(f"{PUBLISHED / name}", "is not in the manifest")
+    size = sum((folder / name).stat().st_size for name in present)
+    wrong = f"are more than {SIZE_AT_MOST}" if size > SIZE_AT_MOST else ""
+    yield Check(f"{size} bytes of {PUBLISHED}", wrong)
 
 
 def verdicts(root: Path) -> Iterator[Check]:
     """Every published family judged again from its published records."""
-    claims = load_claims(root / CLAIMS)
-    ledger = {claim.id: claim for claim in claims}
-    for path in sorted((root / PUBLISHED).glob(f"*/{ROWS}")):
-        what = f"verdicts of {path.parent.name} from its published records"
-        if not (path.parent / ARRAYS).exists():
-            reason = f"{ARRAYS} was too large to publish, run the study to judge it"
-            yield Check(what, note=reason)
-            continue
-        published = {row["id"]: row for row in read_rows(path)}
-        search = SEARCHES.get(path.parent.name)
+    folder, claims = root / PUBLISHED, load_claims(root / CLAIMS)
+    rows = published_rows(folder)
+    for name, found in by_family(rows).items():
+        old = {row["id"]: row for row in found}
+        try:
+            judged = {row["id"]: row for row in judged_again(name, claims, old, folder)}
+            differing = [
+                claim
+                for claim, row in old.items()
+                if canonical(judged.get(claim)) != canonical(row)
+            ]
+            told = f"{len(differing)} of {len(old)} differ: {', '.join(differing[:5])}"
+            wrong = told if differing else ""
+        except RetrialError as error:
+            wrong = str(error)
+        yield Check(f"verdicts of {name} from its published records", wrong)
+    same = (folder / TABLE.name).read_text(encoding="utf-8") == table(rows)
+    what = f"{PUBLISHED / TABLE.name} is the table of {ROWS}"
+    yield Check(what, "" if same else "has other rows")
+    known = {row["id"] for row in rows}
+    lacking = [claim.id for claim in claims if claim.id not in known]
+    wrong = f"{len(lacking)} have none: {', '.join(lacking[:5])}"
+    yield Check(f"{len(claims)} claims with a published verdict", wrong if lacking else "")
+
+
+def judged_again(
+    name: str, claims: Sequence[Claim], ids: Container[str], folder: Path
+) -> list[dict[str, Any]]:
+    """The verdict rows of the claims `ids`, which the family `name` owns, from its archives."""
+    search = SEARCHES.get(name)
+    with laid_out(folder, [name, *([search.study] if search else [])]) as view:
         family = Family(
-            Records.load(path.parent),
-            ledger,
+            Records.load(view / name),
+            {claim.id: claim for claim in claims},
             PROFILE,
-            Records.load(path.parent.parent / search.study) if search else None,
+            Records.load(view / search.study) if search else None,
         )
-        owned = [claim for claim in claims if claim.id in published]
-        judged = {row["id"]: row for row in judge_family(owned, family)}
-        differing = [
-            claim
-            for claim, row in published.items()
-            if canonical(judged.get(claim)) != canonical(row)
-        ]
-        wrong = f"{len(differing)} of {len(published)} differ: {', '.join(differing[:5])}"
-        yield Check(what, wrong if differing else "")
+        return judge_family([claim for claim in claims if claim.id in ids], family)
+
+
+def code(root: Path) -> Iterator[Check]:
+    """For each published study, whether its trials would run the code that they ran."""
+    folder = root / PUBLISHED
+    for study in published_studies(folder):
+        try:
+            again = f"is not; run `make study PROFILE={PROFILE}` and publish it again"
+            wrong = "" if unchanged(study, folder) else again
+        except RetrialError as error:
+            wrong = str(error)
+        yield Check(f"code of {study} is what it was when published", wrong)
+
+
+def margins(root: Path) -> Iterator[Check]:
+    """For each published family, whether its margins came before its first paper records.
+
+    Thresholds of statement tests that came later are noted. A clone without all of its history
+    cannot tell.
+    """
+    folder, claims = root / PUBLISHED, load_claims(root / CLAIMS)
+    try:
+        history = History.read(root)
+    except RetrialError as error:
+        yield Check("margins before the first paper records", note=str(error))
+        return
+    for name, rows in by_family(published_rows(folder)).items():
+        owned = [claim for claim in claims if claim.family == name]
+        found = late(name, owned, rows, history)
+        since = f"of its first paper records, {found.first[:12] or 'not committed yet'}"
+        wrong = f"later than that: {', '.join(found.margins)}"
+        what = f"{found.stated} margins of {name} are those {since}"
+        yield Check(what, wrong if found.margins else "")
+        if found.thresholds:
+            what = f"thresholds of {name} are those {since}"
+            yield Check(what, note=f"other or later ones: {', '.join(found.thresholds)}")
+    told = commits(claims, history)
+    other = [key for key, one in read_manifest(folder)["margins"].items() if told.get(key) != one]
+    wrong = f"has other commits for {', '.join(other[:5])}"
+    what = f"{PUBLISHED / MANIFEST} names the commits of {len(told)} claims' own numbers"
+    yield Check(what, wrong if other or len(told) != len(read_manifest(folder)["margins"]) else "")
 
 
 def trials(root: Path, sample: int, seed: int = 0) -> Iterator[Check]:
     """`sample` trials of each study, drawn by `seed`, run again: published ones where there are."""
-    for folder in record_folders(root):
-        records = Records.load(folder)
-        drawn = random.Random(f"{seed}:{records.study}").sample(
-            records.trials, min(sample, len(records.trials))
-        )
-        if not drawn:
-            continue
-        if folder.parent == root / PUBLISHED and (file := absent(records, root)):
-            reason = f"they ran on {RESULTS / file} of profile {PROFILE}, which is not there: run "
-            reason += f"`make study PROFILE={PROFILE}` first"
-            yield Check(f"trials of {records.study}, again", note=reason)
-            continue
-        places = data_places(records, root)
-        for prefix in prefixes():
-            where = " on an emulated Haswell" if prefix else ""
-            with tempfile.TemporaryDirectory() as out:
-                run_again(records.study, drawn, places, Path(out), prefix)
-                again = Records.load(Path(out))
-                for trial in drawn:
-                    what = f"{records.study}: {trial['arm']}, seed {trial['seed']}, again{where}"
-                    yield Check(what, difference(records, again, trial))
-
-
-def record_folders(root: Path) -> list[Path]:
-    """The folders with records, published ones first; one for each study."""
-    found: dict[str, Path] = {}
-    for base in (PUBLISHED, RESULTS):
-        for path in sorted((root / base).glob("*/records.json")):
-            found.setdefault(path.parent.name, path.parent)
-    if not found:
+    folder = root / PUBLISHED
+    archived = published_studies(folder)
+    for study in archived:
+        with laid_out(folder, [study]) as view:
+            records = Records.load(view / study)
+            if file := absent(records, root):
+                reason = f"they ran on {RESULTS / file} of profile {PROFILE}, which is not there: "
+                reason += f"run `make study PROFILE={PROFILE}` first"
+                yield Check(f"trials of {records.study}, again", note=reason)
+            else:
+                yield from trials_of(records, root, sample, seed)
+    found = {path.parent.name: path.parent for path in (root / RESULTS).glob(f"*/{RECORDS}")}
+    for study in sorted(set(found) - set(archived)):
+        yield from trials_of(Records.load(found[study]), root, sample, seed)
+    if not archived and not found:
         raise RetrialError(f"{RESULTS}: no records, run `make study` first")
-    return list(found.values())
+
+
+def trials_of(records: Records, root: Path, sample: int, seed: int) -> Iterator[Check]:
+    """`sample` trials of `records`, drawn by `seed`, run again and compared.
+
+    Each check names the resident memory of the process that ran them.
+    """
+    drawn = random.Random(f"{seed}:{records.study}").sample(
+        records.trials, min(sample, len(records.trials))
+    )
+    if not drawn:
+        return
+    places = data_places(records, root)
+    for prefix in prefixes():
+        where = " on an emulated Haswell" if prefix else ""
+        with tempfile.TemporaryDirectory() as out:
+            peak = run_again(records.study, drawn, places, Path(out), prefix)
+            again = Records.load(Path(out))
+            for trial in drawn:
+                what = f"{records.study}: {trial['arm']}, seed {trial['seed']}, again{where}"
+                wrong = difference(records, again, trial)
+                yield Check(f"{what} ({peak / 1e6:.0f} MB at most)", wrong)
 
 
 def prefixes() -> list[tuple[str, ...]]:
@@ -174,8 +259,11 @@ def run_again(
     places: Sequence[Path],
     out: Path,
     prefix: Sequence[str] = (),
-) -> None:
-    """Run the trials of `entries` in a fresh process; RetrialError when it fails."""
+) -> int:
+    """Run the trials of `entries` in a fresh process; RetrialError when it fails.
+
+    The most resident memory that the process had, in bytes.
+    """
     command = [*prefix, sys.executable, "-m", "retrial.tools.rerun", study, str(out)]
     done = subprocess.run(
         [*command, *(str(place.resolve()) for place in places)],
@@ -185,6 +273,7 @@ def run_again(
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
         raise RetrialError(f"{study}: {last.removeprefix('error: ')}")
+    return int(done.stdout.splitlines()[-1])
 
 
 def difference(old: Records, new: Records, trial: dict[str, Any]) -> str:

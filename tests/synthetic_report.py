@@ -14,6 +14,7 @@ from retrial.report.tables import VERDICTS
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE = ROOT / "reports/template"
+ARMS = ("good", "bad", "worse")
 NOTEBOOK = """\
 # %% tags=["parameters"]
 profile = ""
@@ -37,7 +38,8 @@ rows = verdicts(Path(results), families)
 # %% [markdown]
 # # Toys {#family-toy}
 #
-# The entropy is $-\\sum_c \\pi_c \\ln \\pi_c$.
+# The entropy is $-\\sum_c \\pi_c \\ln \\pi_c$, and this is wider than a telephone:
+# $a + b + c + d + e + f + g + h + i + j + k + l + m + n + o + p + q + r + s + t + u + v + w + x$.
 
 # %%
 print("a stream")
@@ -45,7 +47,9 @@ print("in two chunks")
 figure, axes = fig.canvas(2, 1, 1)
 fig.strip(axes[0, 0], {arm: records.metric(arm, "accuracy") for arm in records.arms()})
 say(
-    f"{seeds(records, 'good')} seeds reach {number(records, 'good', 'accuracy')}.",
+    f"{seeds(records, 'good')} seeds reach {number(records, 'good', 'accuracy')}, at best "
+    f"{number(records, 'good', 'accuracy', reduce='max')}, "
+    f"at a loss of {number(records, 'good', 'loss')}.",
     summary(rows, "toys"),
     fig.saved(figure, "toy", "Accuracy.", "Two groups of dots."),
     small_table(["Arm", "Accuracy"], [["a|b", number(records, "bad", "accuracy")]], "A table."),
@@ -58,7 +62,8 @@ say(
 def finished(arm: str, seed: int) -> Finished:
     accuracy = (0.9 if arm == "good" else 0.1) + seed / 100
     result = Result(
-        {"accuracy": Metric(accuracy, 100)}, arrays={"predicted": np.arange(3, dtype="u1")}
+        {"accuracy": Metric(accuracy, 100), "loss": Metric(1 - accuracy, 100)},
+        arrays={"predicted": np.arange(3, dtype="u1")},
     )
     trial = Trial("toy", arm, seed, {"rate": 0.1, "draw": {"scale": 2.0}})
     return Finished(trial, result, f"{arm}{seed}".ljust(32, "0"))
@@ -75,7 +80,7 @@ def row(place: int, verdict: str) -> dict[str, Any]:
         "fault": None, "margin": 0.01, "seeds_needed": None,
         "evidence": {
             "arm": "good", "metric": "accuracy", "against": None, "others": ["bad", "worse"],
-            "thresholds": {"share": 0.5},
+            "thresholds": {"share": 0.5}, "deterministic": False,
         },
         "stage": "toy", "inputs_md5": "0" * 32, "fingerprints": ["f" * 32],
     }  # fmt: skip
@@ -87,13 +92,21 @@ def rows() -> list[dict[str, Any]]:
 
 
 def write_results(folder: Path) -> Path:
-    """Records of two arms of five seeds, and their verdicts."""
+    """Records of five seeds of each of ARMS, and their verdicts."""
     results = folder / "data/results"
-    trials = [finished(arm, seed) for arm in ("good", "bad") for seed in range(5)]
+    trials = [finished(arm, seed) for arm in ARMS for seed in range(5)]
     records.write(results / "toy", "toy", trials, [], {"stage": "toy", "data": {"a": "b"}})
     (results / "verdicts").mkdir()
     (results / "verdicts/toy.json").write_text(json.dumps(rows()), encoding="utf-8")
     return results
+
+
+def parameters(results: Path) -> dict[str, Any]:
+    """What every notebook is given, for what `write_results` left."""
+    return {
+        "profile": "quick", "results": str(results), "raw": str(results.parents[1]),
+        "families": ["toy"], "total": 599,
+    }  # fmt: skip
 
 
 def render_toys(folder: Path, **extra: Any) -> tuple[Path, Path]:
@@ -102,9 +115,6 @@ def render_toys(folder: Path, **extra: Any) -> tuple[Path, Path]:
     notebook = folder / "toy.py"
     notebook.write_text(NOTEBOOK, encoding="utf-8")
     html, pdf = folder / "report.html", folder / "report.pdf"
-    parameters = {
-        "profile": "quick", "results": results, "raw": folder, "families": ["toy"], "total": 599,
-        **extra,
-    }  # fmt: skip
-    render([ROOT / "reports/overview.py", notebook], TEMPLATE, parameters, html, pdf)
+    given = parameters(results) | extra
+    render([ROOT / "reports/overview.py", notebook], TEMPLATE, given, html, pdf)
     return html, pdf

@@ -7,18 +7,22 @@ from pathlib import Path
 
 import jupytext
 import numpy as np
+import printed
 import pytest
 import synthetic_report as synthetic
+from made_records import made
 from pypdf import PdfReader
 
 from retrial.core.errors import RetrialError
 from retrial.core.records import Records
+from retrial.judging.ledger import TOTAL
 from retrial.judging.verdicts import headline
 from retrial.report import figures, numbers, show, tables
-from retrial.report.render import section
+from retrial.report.render import section, with_figures
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted([*(ROOT / "reports").glob("*.py"), *(ROOT / "reports").glob("*/*.py")])
+WHOLE = ROOT / "reports/report"
 # The calls whose literal text a reader sees; the arguments of others are keys and formats.
 PROSE = {"say", "saved", "small_table", "family_table"}
 
@@ -47,6 +51,7 @@ def test_html_refers_to_nothing_outside(rendered: tuple[Path, Path]) -> None:
     references = re.findall(r"""(?:src|href|action|data)\s*=\s*["']?([^"'\s>]+)""", text)
     references += re.findall(r"url\(([^)]*)\)", text)
     assert not [r for r in references if not r.startswith(("#", "data:"))]
+    assert re.search(r"default-src 'none'; img-src data:; font-src data:;", text)
     assert set(re.findall(r"https?://[^\s\"'<]*", text)) <= {"http://www.w3.org/1998/Math/MathML"}
     assert "<math" in text
 
@@ -67,16 +72,60 @@ def test_first_page_names_the_profile(rendered: tuple[Path, Path]) -> None:
 
 def test_every_claim_is_an_anchor_and_stands_in_print(rendered: tuple[Path, Path]) -> None:
     text = rendered[0].read_text(encoding="utf-8")
-    pages = "".join(page.extract_text() for page in PdfReader(rendered[1]).pages)
-    for row in synthetic.rows():
-        assert text.count(f'id="{row["id"]}"') == 1
-        assert row["id"] in pages.replace("\u200b", "").replace("\n", "")
+    claims = [row["id"] for row in synthetic.rows()]
+    assert printed.claims_of(rendered[0]) == claims
+    for name in claims:
+        assert text.count(f'id="{name}"') == 1
+    assert printed.missing([*claims, "000-6.0-repro"], PdfReader(rendered[1])) == {"000-6.0-repro"}
+
+
+def test_print_has_every_section_in_order(rendered: tuple[Path, Path]) -> None:
+    headings = printed.page_headings(rendered[0])
+    assert "Toys" in headings
+    assert printed.print_headings(PdfReader(rendered[1])) == headings
+
+
+@pytest.mark.skipif(not WHOLE.with_suffix(".pdf").exists(), reason="no report was made here")
+def test_the_whole_report_is_in_print() -> None:
+    page, reader = WHOLE.with_suffix(".html"), PdfReader(WHOLE.with_suffix(".pdf"))
+    assert printed.print_headings(reader) == printed.page_headings(page)
+    assert len(printed.claims_of(page)) == TOTAL
+    assert printed.missing(printed.claims_of(page), reader) == set()
+
+
+def test_no_two_parts_of_the_page_have_one_id(rendered: tuple[Path, Path]) -> None:
+    ids = re.findall(r"""\sid="([^"]+)""", rendered[0].read_text(encoding="utf-8"))
+    assert len(ids) == len(set(ids))
+    assert any(name.endswith("-0") for name in ids)  # parts of figures are among them
+
+
+def test_figures_stand_in_the_page_and_their_letters_are_text(
+    rendered: tuple[Path, Path],
+) -> None:
+    text = rendered[0].read_text(encoding="utf-8")
+    (figure,) = re.findall(r'<figure id="figure-toy">(.*?)</figure>', text, re.DOTALL)
+    assert 'role="img" aria-label="Two groups of dots."' in figure
+    assert ">good</text>" in figure
+    assert "<img" not in text
+    assert re.search(r"@font-face\{font-family:'DejaVu Sans';[^}]*url\(data:font/ttf", text)
+    (fonts,) = [
+        {font["/BaseFont"] for font in page["/Resources"]["/Font"].values()}
+        for page in PdfReader(rendered[1]).pages
+        if "Accuracy." in page.extract_text()
+    ]
+    assert any("DejaVuSans" in font and "Mono" not in font for font in fonts)
 
 
 def test_every_link_has_its_target(rendered: tuple[Path, Path]) -> None:
     text = rendered[0].read_text(encoding="utf-8")
     targets = set(re.findall(r'id="([^"]+)"', text))
     assert set(re.findall(r'href="#([^"]+)"', text)) <= targets
+
+
+def test_an_image_outside_the_page_is_refused() -> None:
+    with pytest.raises(RetrialError, match=r"^a\.png: no such figure, expected one that `saved`"):
+        with_figures('<img src="a.png" alt="x" />', {"b.svg": "<svg></svg>"})
+    assert with_figures('<img src="data:image/gif;base64,aa">', {}).endswith('aa">')
 
 
 def test_quotes_are_escaped(rendered: tuple[Path, Path]) -> None:
@@ -113,11 +162,19 @@ def test_number_carries_its_provenance(records: Records) -> None:
     assert "good00000000 good10000000 good20000000 good30000000 good40000000" in text
 
 
+def test_of_many_trials_and_arms_a_number_names_the_first(tmp_path: Path) -> None:
+    many = made(tmp_path / "toy", "toy", {f"arm {i}": 2 for i in range(10)}, lambda arm, seed: {})
+    title = numbers.drawn(1, many, many.arms(), "what")
+    assert "what of arm 0, arm 1, arm 2, arm 3, arm 4, arm 5, arm 6, arm 7 and 2 more" in title
+    assert "20 trials: arm" in title
+    assert title.count("in its sources") == 2
+
+
 def test_number_refuses_unknown_keys(records: Records) -> None:
     with pytest.raises(RetrialError, match="no arm 'best'"):
         numbers.number(records, "best", "accuracy")
-    with pytest.raises(RetrialError, match="no metric 'loss'"):
-        numbers.number(records, "good", "loss")
+    with pytest.raises(RetrialError, match="no metric 'speed'"):
+        numbers.number(records, "good", "speed")
     with pytest.raises(RetrialError, match="reduce = 'mode'"):
         numbers.number(records, "good", "accuracy", reduce="mode")
     with pytest.raises(RetrialError, match=r"config has no key draw\.mean"):
@@ -194,6 +251,18 @@ def test_ledger_of_the_project_that_results_belong_to() -> None:
     assert {claim.family for claim in claims} == {"kernels"}
 
 
+def test_a_small_image_keeps_its_own_pixels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    figure, axes = figures.canvas(1.5, 1, 2)
+    figures.image(axes[0, 0], np.eye(5, dtype=np.uint8), "")
+    figures.heat_map(axes[0, 1], np.eye(3), np.full((3, 3), ""), 0, 1)
+    figures.saved(figure, "small", "A caption.", "Words.")
+    text = (tmp_path / "small.svg").read_text(encoding="utf-8")
+    assert re.findall(r'<image [^>]*width="(\d+)" height="(\d+)"', text) == [("5", "5"), ("3", "3")]
+
+
 def test_half_width_by_hand() -> None:
     # t(.975, 2) = 4.302653, s = 1, n = 3
     assert figures.half_width(np.array([1.0, 2.0, 3.0])) == pytest.approx(4.302653 / 3**0.5)
@@ -208,8 +277,9 @@ def test_no_numeral_in_prose_is_typed_by_hand(path: Path) -> None:
             typed += cell.source.splitlines()
         else:
             typed += literals(ast.parse(cell.source))
-    # Within a formula, digits are indices and exponents.
-    assert not [text for text in typed if re.search(r"\d", re.sub(r"\$[^$]*\$", "", text))]
+    # Within a formula, digits are indices and exponents; the id of a heading is not shown.
+    shown = [re.sub(r"\$[^$]*\$|\{#[\w-]+\}", "", text) for text in typed]
+    assert not [text for text in shown if re.search(r"\d", text)]
 
 
 def literals(tree: ast.AST) -> list[str]:

@@ -5,6 +5,16 @@
   const table = document.getElementById("claims");
   if (table) verdicts(table);
   provenance();
+  scrolling();
+  addEventListener("resize", scrolling);
+
+  // What scrolls sideways can be reached by keyboard, and nothing else is a stop for it.
+  function scrolling() {
+    for (const part of document.querySelectorAll(".picture, p:has(> math)")) {
+      if (part.scrollWidth > part.clientWidth) part.tabIndex = 0;
+      else part.removeAttribute("tabindex");
+    }
+  }
 
   function verdicts(table) {
     const form = document.querySelector(".filters");

@@ -1,10 +1,12 @@
 """Figures of the report: one function per kind of picture, drawn on arrays.
 
 Colours are Okabe and Ito's, which readers with any common colour blindness tell apart, and never
-carry a meaning alone. Files are SVG with text as paths: no fonts to load, no dates, no random ids.
+carry a meaning alone. Files are SVG with text as text, in the font that the report brings, without
+dates and random ids.
 """
 
 import hashlib
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from matplotlib.font_manager import fontManager
 from matplotlib.image import AxesImage
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from retrial.report.svg import minified
 from retrial.report.tables import FITTED
 from retrial.statistics.intervals import t_quantile
 
@@ -43,6 +46,10 @@ HATCHES = {
     "untestable": "...",
 }
 WIDTH = 6.5  # inches: the text width of the PDF
+DPI = 200  # of what artists have rasterised
+ENLARGED = ("nearest", "auto")  # what shows a pixel of a small image as a square of its colour
+SMALL = 128  # pixels along an image that a figure shows larger than it is
+PREFIX = 8  # hexadecimal digits of a figure's name in the ids of its parts
 
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -62,7 +69,7 @@ STYLE: dict[Any, Any] = {
     "ytick.major.width": 0.7,
     "hatch.linewidth": 0.5,
     "figure.constrained_layout.use": True,
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",
 }
 
 
@@ -86,8 +93,19 @@ def saved(figure: Figure, name: str, caption: str, alternative: str) -> str:
 
     `alternative` says in words what a reader who cannot see the figure should know.
     """
-    mpl.rcParams["svg.hashsalt"] = hashlib.sha256(name.encode()).hexdigest()
-    figure.savefig(f"{name}.svg", metadata={"Date": None, "Creator": None})
+    salt = hashlib.sha256(name.encode()).hexdigest()
+    mpl.rcParams["svg.hashsalt"] = salt
+    for image in figure.findobj(AxesImage):
+        # Its own pixels, which a viewer enlarges, in place of more pixels that show the same.
+        pixels = image.get_array()
+        enlarged = pixels is not None and max(pixels.shape[:2]) <= SMALL
+        if enlarged and image.get_interpolation() in ENLARGED:
+            image.set_interpolation("none")
+    drawn = io.StringIO()
+    figure.savefig(drawn, format="svg", dpi=DPI, metadata={"Date": None, "Creator": None})
+    # All figures of a report stand in one page: the name of each keeps its ids apart.
+    short = minified(drawn.getvalue(), f"s{salt[:PREFIX]}")
+    Path(f"{name}.svg").write_text(short, encoding="utf-8")
     plain = alternative.replace('"', "'")
     return f'\n![{caption}]({name}.svg){{#figure-{name} alt="{plain}"}}\n'
 

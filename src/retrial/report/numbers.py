@@ -15,6 +15,7 @@ from retrial.core.errors import RetrialError
 from retrial.core.records import Records
 
 SHOWN = 12  # hexadecimal digits of a fingerprint: enough to find an MLflow run
+LISTED = 4  # trials or arms that a number names; the sources of its family have them all
 MINUS = "−"
 
 REDUCTIONS: Mapping[str, Callable[[np.ndarray], float]] = {
@@ -77,10 +78,10 @@ def drawn(value: Any, records: Records, arms: Iterable[str], what: str, form: st
     prints = [trial["fingerprint"] for arm in names for trial in records.of(arm)]
     title = "; ".join(
         (
-            f"{what} of {', '.join(names)}",
+            f"{what} of {listed(names, ', ')}",
             f"stage {stage_name(records)}",
             f"inputs md5 {records.inputs_md5()}",
-            f"{len(prints)} trials: {shortened(prints)}",
+            f"{len(prints)} trials: {listed(shortened(prints).split(), ' ')}",
         )
     )
     return link(shown(value, form), f"#sources-{anchor(records.study)}", title)
@@ -140,6 +141,13 @@ def plain(value: float) -> str:
 def shortened(fingerprints: Sequence[str]) -> str:
     """Fingerprints by their first digits, sorted."""
     return " ".join(sorted(f[:SHOWN] for f in fingerprints))
+
+
+def listed(names: Sequence[str], between: str) -> str:
+    """The first LISTED names, and how many more there are."""
+    more = len(names) - LISTED
+    text = between.join(names[:LISTED])
+    return f"{text} and {more} more, in its sources" if more > 0 else text
 
 
 def stage_name(records: Records) -> str:

@@ -1,9 +1,10 @@
 """From notebooks and results to one self-contained HTML file and one PDF.
 
 Notebooks in jupytext's percent format are executed by papermill, turned into Markdown, put one
-after the other, and set by pandoc: as HTML with everything embedded, and as typst source that
-typst compiles with its own fonts. Nothing that differs from run to run or from folder to folder
-(clocks, paths, cell ids, users' fonts and startup files) reaches the two files.
+after the other, and set by pandoc: as HTML with its figures within, and as typst source that
+typst compiles with its own fonts and that of the figures. Nothing that differs from run to run or
+from folder to folder (clocks, paths, cell ids, users' fonts and startup files) reaches the two
+files.
 """
 
 import os
@@ -15,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import chdir, contextmanager
 from functools import partial
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,9 @@ from papermill.iorw import local_file_io_cwd
 
 import retrial
 from retrial.core.errors import RetrialError
+from retrial.report.fonts import copied, font_faces
+from retrial.report.pdf import packed
+from retrial.report.svg import inline
 
 TITLE = "Retrial"
 SUBTITLE = "Printed machine-learning results, put on trial again"
@@ -142,18 +147,40 @@ def _merged(outputs: Sequence[Any], notebook: Path) -> Iterator[Any]:
 def page(text: str, template: Path, profile: str, folder: Path) -> Path:
     """The report as one HTML file that loads nothing."""
     head, foot, target = folder / "head.html", folder / "foot.html", folder / "report.html"
+    figures = {p.name: p.read_text(encoding="utf-8") for p in sorted(folder.glob("*.svg"))}
     style = (template / "report.css").read_text(encoding="utf-8")
     script = (template / "report.js").read_text(encoding="utf-8")
-    head.write_text(f"<style>\n{style}</style>\n", encoding="utf-8")
+    head.write_text(f"<style>\n{font_faces(figures.values())}{style}</style>\n", encoding="utf-8")
     foot.write_text(f"<script>\n{script}</script>\n", encoding="utf-8")
     options = [
         f"--template={(template / 'report.html').resolve()}",
-        "--standalone", "--embed-resources", "--mathml", "--section-divs",
+        "--standalone", "--mathml", "--section-divs",
         "--toc", "--toc-depth=2",
         f"--include-in-header={head}", f"--include-after-body={foot}",
     ]  # fmt: skip
     _pandoc(text, "html5", target, profile, options, folder)
+    written = target.read_text(encoding="utf-8")
+    target.write_text(with_figures(written, figures), encoding="utf-8")
     return target
+
+
+def with_figures(page: str, figures: Mapping[str, str]) -> str:
+    """A page with its SVG files, by name, in the place of the images that refer to them.
+
+    Within the page their text is set in its font, can be searched and read aloud as one image.
+    Raises RetrialError for an image that is neither within the page nor among `figures`.
+    """
+
+    def drawn(match: re.Match[str]) -> str:
+        found = dict(re.findall(r'([a-z-]+)="([^"]*)"', match[0]))
+        if found["src"].startswith("data:"):
+            return match[0]
+        if found["src"] not in figures:
+            raise RetrialError(f"{found['src']}: no such figure, expected one that `saved` wrote")
+        told = found.get("alt") or found.get("aria-label", "")
+        return f'<div class="picture">{inline(figures[found["src"]], unescape(told))}</div>'
+
+    return re.sub(r"<img\s[^>]*>", drawn, page)
 
 
 def sheet(text: str, template: Path, profile: str, folder: Path) -> Path:
@@ -164,7 +191,11 @@ def sheet(text: str, template: Path, profile: str, folder: Path) -> Path:
     # pandoc writes ⊙ and ⊗ by names that typst has given up.
     written = source.read_text(encoding="utf-8")
     source.write_text(re.sub(r"\b(dot|times)\.circle\b", r"\1.o", written), encoding="utf-8")
-    typst.compile(source, output=target, root=folder, ignore_system_fonts=True)
+    made = typst.compile(
+        source, root=folder, format="pdf", font_paths=[copied(folder / "fonts")],
+        ignore_system_fonts=True,
+    )  # fmt: skip
+    target.write_bytes(packed(made))
     return target
 
 
@@ -180,7 +211,7 @@ def _pandoc(
         extra_args=[
             # Wide enough that pandoc never gives a pipe table relative widths.
             "--wrap=none",
-            "--columns=100000",
+            "--columns=100000000",
             f"--metadata=title:{TITLE}",
             f"--metadata=subtitle:{SUBTITLE}",
             f"--metadata=profile:{profile}",

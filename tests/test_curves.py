@@ -21,6 +21,7 @@ def claims(printed: tuple[str, ...] = PRINTED, fitted: int = 2, **changes: objec
     base: dict = {
         "report": "009", "family": "toy", "where": "here", "quote": "q", "statement": "s",
         "kind": "curve", "quantity": "accuracy", "unit": "fraction", "choices": ("rate",),
+        "regardless": "whatever the rate",
         "evidence": Evidence(arm="net", metric="accuracy"),
     }  # fmt: skip
     return [
@@ -198,15 +199,21 @@ def test_what_does_not_belong_together_is_one_line(tmp_path: Path) -> None:
         judge_claim(wrong[0], family(tmp_path, wrong))
 
 
-def test_a_search_of_a_few_epochs_undoes_no_verdict_on_later_ones(tmp_path: Path) -> None:
+def test_a_curve_whose_choices_were_searched_for_a_few_epochs_is_not_contradicted(
+    tmp_path: Path,
+) -> None:
     folder = tmp_path / "search"
     found = Finished(Trial("mse_search", "net/default/unit/0.1", 1000, {}), Result({}), "f")
     records.write(folder, "mse_search", [found], [], {})
-    ledger = claims()
+    ledger = claims(regardless="")
     far = family(tmp_path, ledger, (0.1, 0.2, 0.8, 0.8, 0.8), search=Records.load(folder))
     row = judge_claim(ledger[3], far)
-    assert row["verdict"] == "contradicted"
-    assert row["reason"].startswith("given 1 fitted choice (rate): ")
+    assert row["verdict"] == "inconclusive"
+    assert row["reason"].startswith("given 1 fitted choice (rate): reading: judged on epochs 3–5")
+    assert row["reason"].endswith("nothing else was recorded for rate; other runs would decide")
+    # Where the ledger says that no rate gives it, it is.
+    stands = judge_claim(claims()[3], far)
+    assert (stands["verdict"], stands["reason"][-17:]) == ("contradicted", "whatever the rate")
 
 
 def test_headlines_count_a_curve_once_and_by_its_verdict(tmp_path: Path) -> None:

@@ -126,28 +126,47 @@ Reading = dict[str, tuple[float, float]]
 
 
 def other_statement(claim: Claim, records: Records) -> str | None:
-    """What speaks against a contradicted sentence on the table: a searched reading that has it.
+    """What speaks against a contradicted sentence on the table: a searched reading that has it."""
+    for _, config, holds in of_sentence(claim, records):
+        if holds:
+            return f"{_told(config)} has it as claimed, with one seed"
+    return None
 
-    Of the candidates that were trained at all its depths, with one seed: one whose accuracies are
+
+def of_sentence(claim: Claim, records: Records) -> list[tuple[str, Mapping[str, Any], bool]]:
+    """Whether each searched reading has a sentence on the table: an arm, its config, and that.
+
+    Of the candidates that were trained at all its depths, with one seed: those whose accuracies are
     ordered as claimed (`best_where_shallow`), or in which the gap carries more than half of every
-    loss (`fails_to_generalise`).
+    loss (`fails_to_generalise`). Empty for all other sentences.
     """
     holds = {"best_where_shallow": _ordered, "fails_to_generalise": _carried}.get(
         claim.evidence.test or ""
     )
     if holds is None:
-        return None
+        return []
     cells = claim.evidence.arms
     fewest = min((arm.split("/")[1] for arm in cells), key=int)
     deeper = [(arm, f"{arm.split('/')[0]}/{fewest}") for arm in cells if not arm.endswith(fewest)]
-    for config, reading in _whole_readings(records, cells):
+    found = []
+    for arm, config, reading in _whole_readings(records, cells):
         losses = [
             (reading[shallow][0] - reading[deep][0], reading[shallow][1] - reading[deep][1])
             for deep, shallow in deeper
         ]
-        if holds(losses):
-            return f"{_told(config)} has it as claimed, with one seed"
-    return None
+        found.append((arm, config, holds(losses)))
+    return found
+
+
+def levels(config: Mapping[str, Any]) -> dict[str, str]:
+    """The choices of a deep network, by the names that the ledger has for them."""
+    return {
+        "the width": str(config["width"]),
+        "the batch": str(config["batch"]),
+        "the optimiser": str(config["optimiser"]),
+        "the learning rate": f"{config['learning_rate']:g}",
+        "the initialiser": str(config["initialiser"]),
+    }
 
 
 def _ordered(losses: Sequence[tuple[float, float]]) -> bool:
@@ -161,17 +180,17 @@ def _carried(losses: Sequence[tuple[float, float]]) -> bool:
 
 def _whole_readings(
     records: Records, cells: Sequence[str]
-) -> list[tuple[Mapping[str, Any], Reading]]:
-    """The candidates that have every cell, with what they reach in it."""
-    found: dict[tuple[Any, ...], tuple[Mapping[str, Any], Reading]] = {}
+) -> list[tuple[str, Mapping[str, Any], Reading]]:
+    """The candidates that have every cell: an arm, its config, and what they reach in each."""
+    found: dict[tuple[Any, ...], tuple[str, Mapping[str, Any], Reading]] = {}
     for arm in records.arms():
         config = records.of(arm)[0]["config"]
         key = tuple(config[name] for name in Choice.PARAMETERS)
         test = float(records.metric(arm, "test_accuracy").mean())
         training = float(records.curve(arm, "running_accuracy")[:, -1].mean())
-        _, reading = found.setdefault(key, (config, {}))
+        *_, reading = found.setdefault(key, (arm, config, {}))
         reading[f"{config['activation']}/{config['depth']}"] = test, training
-    return [one for one in found.values() if set(cells) <= set(one[1])]
+    return [one for one in found.values() if set(cells) <= set(one[2])]
 
 
 def _told(config: Mapping[str, Any]) -> str:

@@ -13,10 +13,12 @@ from retrial.core.records import Records, finite
 from retrial.judging.curves import judge_printed_curve
 from retrial.judging.explanations import beside_impossible, explain, fault_of
 from retrial.judging.ledger import Claim
+from retrial.judging.multiverse import readings as recorded_readings
 from retrial.judging.outcome import Outcome
 from retrial.judging.possibility import Finding, check_accuracy, check_counts, check_joint
 from retrial.judging.rules import judge_number
 from retrial.judging.searches import SEARCHES
+from retrial.judging.sensitivity import Reading, counts, standing, unsettled
 from retrial.judging.statements import BY_PRINT, TESTS
 from retrial.statistics import FEWEST_SEEDS
 
@@ -49,7 +51,8 @@ def judge_claim(claim: Claim, family: Family) -> dict[str, Any]:
     """
     records = family.records
     try:
-        outcome = _outcome(claim, family)
+        readings = recorded_readings(claim, records, family.search, family.ledger)
+        outcome = _outcome(claim, family, readings)
     except RetrialError as error:
         raise RetrialError(f"claims/{claim.report}.yaml: {claim.id}: {error}") from None
     run = [arm for arm in claim.evidence.arms if arm not in records.skipped]
@@ -85,10 +88,12 @@ def judge_claim(claim: Claim, family: Family) -> dict[str, Any]:
         "inputs_md5": records.inputs_md5(),
         "fingerprints": [trial["fingerprint"] for arm in run for trial in records.of(arm)],
     }
+    if readings and outcome.verdict not in ("impossible", "untestable"):
+        row["readings"] = counts(readings)
     return row if claim.epoch is None else {**row, "epoch": claim.epoch}
 
 
-def _outcome(claim: Claim, family: Family) -> Outcome:
+def _outcome(claim: Claim, family: Family, readings: Sequence[Reading]) -> Outcome:
     """The rules that hold for every claim, around the one of its kind."""
     records, arms = family.records, claim.evidence.arms
     fault_of(claim)
@@ -119,18 +124,23 @@ def _outcome(claim: Claim, family: Family) -> Outcome:
     if fewest < FEWEST_SEEDS and not claim.evidence.deterministic:
         reason = f"seeds: {fewest}, at least {FEWEST_SEEDS} are needed"
         return replace(measured, verdict="inconclusive", reason=reason, seeds_needed=FEWEST_SEEDS)
-    return _given_choices(claim, explain(claim, measured, records), family)
+    return _given_choices(claim, explain(claim, measured, records), family, readings)
 
 
-def _given_choices(claim: Claim, outcome: Outcome, family: Family) -> Outcome:
+def _given_choices(
+    claim: Claim, outcome: Outcome, family: Family, readings: Sequence[Reading]
+) -> Outcome:
     """Say which open choices a verdict rests on, and whether another one would have undone it."""
+    if outcome.verdict == "contradicted":
+        other = _other_reading(claim, outcome, family) or unsettled(claim, readings)
+        if other:
+            outcome = replace(
+                outcome, verdict="inconclusive", reason=f"reading: {outcome.reason}; {other}"
+            )
+        elif upheld := standing(claim, readings):
+            outcome = replace(outcome, reason=f"{outcome.reason}; {upheld}")
     if not claim.choices:
         return outcome
-    other = _other_reading(claim, outcome, family)
-    if other is not None:
-        outcome = replace(
-            outcome, verdict="inconclusive", reason=f"reading: {outcome.reason}; {other}"
-        )
     chosen = ", ".join(claim.choices)
     count = f"{len(claim.choices)} fitted choice{'s' if len(claim.choices) > 1 else ''}"
     return replace(outcome, reason=f"given {count} ({chosen}): {outcome.reason}")
@@ -139,7 +149,7 @@ def _given_choices(claim: Claim, outcome: Outcome, family: Family) -> Outcome:
 def _other_reading(claim: Claim, outcome: Outcome, family: Family) -> str | None:
     """What another reading that the family's search recorded says against a contradiction."""
     search, records = SEARCHES.get(claim.family), family.search
-    if outcome.verdict != "contradicted" or search is None or records is None:
+    if not claim.choices or search is None or records is None:
         return None
     if outcome.margin is not None:
         return search.other_reading and search.other_reading(claim, records, outcome.margin)

@@ -82,7 +82,10 @@ class Claim(FrozenModel):
     the least that the default of an accuracy may be; either needs a `margin_reason`.
     `choices` are what the report leaves open and the study had to choose. `fitted`: which of them
     were made with this very number in view; such a claim can be contradicted but does not count as
-    reproduced in a headline. `lost` says what a claim that cannot be tested lacks. `fault` names
+    reproduced in a headline. `guesses`: what is ours alone in `assumes`, with nothing in the report
+    to choose it by; no contradiction rests on one (`retrial.judging.sensitivity`). `regardless`
+    says why a contradiction hangs on none of them, where it rests on arithmetic or on what the
+    report itself prints. `lost` says what a claim that cannot be tested lacks. `fault` names
     the fault that is tried as an explanation. Of a line of a calculation, `tex` is the printed
     line, typeset, `arithmetic` its right side in the numbers that are printed there, and `takes`
     what it takes, as printed, from other lines by metric; `remark` says what no slip explains.
@@ -109,6 +112,8 @@ class Claim(FrozenModel):
     assumes: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     fitted: tuple[str, ...] = ()
+    guesses: tuple[str, ...] = ()
+    regardless: str = ""
     lost: str = ""
     fault: str | None = None
     tex: str = ""

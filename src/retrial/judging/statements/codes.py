@@ -18,6 +18,7 @@ from retrial.judging.ledger import Claim
 from retrial.judging.outcome import Outcome
 from retrial.judging.rules import metric_of
 from retrial.judging.statements.compared import (
+    HALF,
     all_hold,
     compared,
     judge_on_assumed_images,
@@ -38,7 +39,6 @@ from retrial.statistics import (
 from retrial.statistics.order import seeds_beyond
 
 CORRECT = "validation_correct"
-HALF = {"reproduced": "holds", "contradicted": "does not hold", "inconclusive": "is open"}
 SLIGHT = {"reproduced": "slight", "contradicted": "not slight", "inconclusive": "slight or not"}
 
 

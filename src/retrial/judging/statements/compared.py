@@ -27,6 +27,9 @@ from retrial.statistics import (
 Pair = tuple[np.ndarray, np.ndarray]
 # An array with eight images a byte.
 BITS = "correct_bits"
+# A verdict on a part of a sentence: behind its numbers, and where a half of the sentence is named.
+SAID = {"reproduced": "holds", "contradicted": "fails", "inconclusive": "open"}
+HALF = {"reproduced": "holds", "contradicted": "does not hold", "inconclusive": "is open"}
 
 
 def shared_seeds(records: Records, arms: Iterable[str]) -> list[int]:
@@ -120,6 +123,12 @@ def all_hold(verdicts: Iterable[str]) -> str:
     """The verdict on a sentence all parts of which must hold: the worst of theirs."""
     found = set(verdicts)
     return next(one for one in ("contradicted", "inconclusive", "reproduced") if one in found)
+
+
+def any_holds(verdicts: Iterable[str]) -> str:
+    """The verdict on a sentence one part of which must hold: the best of theirs."""
+    found = set(verdicts)
+    return next(one for one in ("reproduced", "inconclusive", "contradicted") if one in found)
 
 
 def seeds_to_decide(parts: Iterable[OrderJudgement]) -> int | None:

@@ -15,6 +15,7 @@ from retrial.judging.ledger import Claim
 from retrial.judging.outcome import Outcome
 from retrial.judging.statements.compared import (
     BITS,
+    HALF,
     all_hold,
     compared,
     lacks,
@@ -38,7 +39,6 @@ from retrial.statistics import (
 LEAST = 0.002
 # No difference is too small to matter.
 NONE = float(np.finfo(float).tiny)
-HOLDS = {"reproduced": "holds", "contradicted": "does not hold", "inconclusive": "is open"}
 
 
 def _cells(claim: Claim) -> list[tuple[str, str]]:
@@ -162,7 +162,7 @@ def _of_table(
     verdicts = [one.verdict for one in found.values()] + ["inconclusive"] * len(failed)
     verdict = all_hold(verdicts)
     lines = ", ".join(
-        f"{cell[1]} {told(found[cell].evidence)} {HOLDS[found[cell].verdict]}{lacks(found[cell])}"
+        f"{cell[1]} {told(found[cell].evidence)} {HALF[found[cell].verdict]}{lacks(found[cell])}"
         if cell in found
         else f"{cell[1]} is open ({failed[cell]})"
         for cell in cells

@@ -21,6 +21,7 @@ from retrial.core.records import Records
 from retrial.judging.ledger import Claim
 from retrial.judging.outcome import Outcome
 from retrial.judging.statements.compared import (
+    SAID,
     all_hold,
     lost,
     lost_text,
@@ -74,8 +75,7 @@ def within(
 def outcome(parts: Iterable[Part], n: int) -> Outcome:
     """The outcome of a sentence all parts of which must hold."""
     found = list(parts)
-    words = {"reproduced": "holds", "contradicted": "fails", "inconclusive": "open"}
-    told = "; ".join(f"{text}: {words[verdict]}" for verdict, text in found)
+    told = "; ".join(f"{text}: {SAID[verdict]}" for verdict, text in found)
     return Outcome(all_hold(verdict for verdict, _ in found), None, n=n, reason=told)
 
 
@@ -106,7 +106,7 @@ def under_readings(judge: Test) -> Test:
             return found
         told = []
         for reading in str(claim.evidence.threshold("readings")).split():
-            other = _read_as(claim, reading)
+            other = read_as(claim, reading)
             name = reading.split("/")[1]
             if any(arm in records.skipped for arm in other.evidence.arms):
                 reason = f"reading: {found.reason}; {name} is not run in this profile"
@@ -124,8 +124,8 @@ def under_readings(judge: Test) -> Test:
     return judged
 
 
-def _read_as(claim: Claim, reading: str) -> Claim:
-    """The claim on the arms of another reading."""
+def read_as(claim: Claim, reading: str) -> Claim:
+    """The claim on the arms of another reading, such as gradients/adam for gradients/sgd."""
     own = "/".join(claim.evidence.arm.split("/")[:2])
 
     def moved(arm: str) -> str:

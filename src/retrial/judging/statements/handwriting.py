@@ -51,8 +51,7 @@ def better_on_stand_ins(claim: Claim, records: Records) -> Outcome:
     unfit = not_comparable(records, arms, seeds)
     if unfit is not None:
         return unfit
-    evidence = _differences(records, *arms)
-    found = decide_table(evidence, [1, 1])
+    found = each_stand_in(claim, records)
     verdicts = {one.verdict for one in found}
     verdict = verdicts.pop() if len(verdicts) == 1 else "inconclusive"
     hangs = {"reproduced", "contradicted"} <= {one.verdict for one in found}
@@ -61,7 +60,7 @@ def better_on_stand_ins(claim: Claim, records: Records) -> Outcome:
         f"{title}: {told(one.evidence)}{lacks(one)}"
         for title, one in zip(STAND_INS, found, strict=True)
     )
-    first = evidence[0]
+    first = found[0].evidence
     return Outcome(
         verdict,
         first.mean,
@@ -72,6 +71,12 @@ def better_on_stand_ins(claim: Claim, records: Records) -> Outcome:
         f"on {text}",
         seeds_needed=needed,
     )
+
+
+def each_stand_in(claim: Claim, records: Records) -> list[OrderJudgement]:
+    """The order on each of `STAND_INS`, Holm over both."""
+    evidence = _differences(records, claim.evidence.arm, claim.evidence.rival())
+    return decide_table(evidence, [1] * len(evidence))
 
 
 def steps_do_not_help(claim: Claim, records: Records) -> Outcome:

@@ -15,7 +15,7 @@ from retrial.core.errors import RetrialError
 from retrial.core.records import Records
 from retrial.judging.ledger import Claim
 from retrial.judging.outcome import Outcome
-from retrial.judging.statements.compared import all_hold, lost, shared_seeds
+from retrial.judging.statements.compared import HALF, all_hold, lost, shared_seeds
 from retrial.statistics import (
     FEWEST_SEEDS,
     Interval,
@@ -29,7 +29,6 @@ from retrial.statistics.intervals import t_quantile
 
 AXES = ("solver", "learning_rate", "batch")
 LEVEL = 0.05
-HALF = {"reproduced": "holds", "contradicted": "does not hold", "inconclusive": "is open"}
 # A cell without a score (a fold diverged) ranks below every other, as the library ranks a nan.
 NO_SCORE = -1.0
 

@@ -15,6 +15,7 @@ from retrial.core.records import Records
 from retrial.judging.ledger import Claim
 from retrial.judging.outcome import Outcome
 from retrial.judging.statements.compared import (
+    HALF,
     accuracy_after,
     compared,
     lacks,
@@ -36,7 +37,6 @@ from retrial.statistics import (
 )
 
 INTERVAL = 0.90
-HALF = {"reproduced": "holds", "contradicted": "does not hold", "inconclusive": "is open"}
 
 
 def setup(claim: Claim, records: Records) -> Outcome:

@@ -14,6 +14,7 @@ from retrial.core.records import Records
 from retrial.judging.ledger import Claim
 from retrial.judging.outcome import Outcome
 from retrial.judging.statements.compared import (
+    SAID,
     all_hold,
     lacks,
     not_comparable,
@@ -25,8 +26,6 @@ from retrial.judging.statements.compared import (
 )
 from retrial.judging.statements.gradients import Part, outcome, within
 from retrial.statistics import OrderEvidence, decide_table, order_test
-
-SAID = {"reproduced": "holds", "contradicted": "fails", "inconclusive": "open"}
 
 
 def preferable(claim: Claim, records: Records) -> Outcome:

@@ -11,7 +11,7 @@ what is measured; step by step is the other reading. The test images are fixed: 
 chance in the seeds.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -22,7 +22,9 @@ from retrial.core.records import Records
 from retrial.judging.ledger import Claim
 from retrial.judging.outcome import Outcome
 from retrial.judging.statements.compared import (
+    SAID,
     all_hold,
+    any_holds,
     decide_each,
     lacks,
     not_comparable,
@@ -168,8 +170,7 @@ def _less_than_others(
     )
     open_ = [one for one in orders if one.verdict == verdict == "inconclusive"]
     found = f"the harmless sparsity is {text}, below {substantial:g}, or below others': {beside}"
-    word = {"reproduced": "holds", "contradicted": "fails", "inconclusive": "open"}[verdict]
-    return verdict, f"{found}: {word}", open_
+    return verdict, f"{found}: {SAID[verdict]}", open_
 
 
 def _measured(
@@ -185,12 +186,6 @@ def _measured(
     found = harmless(axis_of(records, arm), falls_of(records, arm, seeds), points)
     mean, low, high = t_interval(found, INTERVAL)
     return Outcome(verdict, mean, low, high, len(seeds), reason)
-
-
-def any_holds(verdicts: Iterable[str]) -> str:
-    """The verdict on a sentence one part of which must hold: the best of theirs."""
-    found = set(verdicts)
-    return next(one for one in ("reproduced", "inconclusive", "contradicted") if one in found)
 
 
 def in_mode(arm: str, mode: str) -> str:

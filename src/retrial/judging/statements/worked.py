@@ -28,10 +28,10 @@ RIGHT, RIGHT_NUMBER = "The printed line is right.", "The printed number is right
 def worked_number(claim: Claim, records: Records) -> Outcome:
     """A printed number, or a few in brackets, against the right value of its line."""
     arm, metric = claim.evidence.arm, metric_of(claim)
-    texts = _value(records, arm, metric)
+    texts = value_of(records, arm, metric)
     value = float(Fraction(texts[0])) if len(texts) == 1 and is_finite(texts[0]) else None
     read_otherwise = [
-        f"; read as {other}, {shown(_value(records, other, metric), claim.printed)}"
+        f"; read as {other}, {shown(value_of(records, other, metric), claim.printed)}"
         for other in claim.evidence.others
     ]
     outcome = Outcome(
@@ -151,7 +151,7 @@ def _gives_what_is_taken(claim: Claim, records: Records, slip: dict[str, Any]) -
     return all(
         agrees(
             _entries(
-                slip["values"].get(_name(metric), _value(records, arm, _name(metric))), metric
+                slip["values"].get(_name(metric), value_of(records, arm, _name(metric))), metric
             ),
             printed,
         )
@@ -177,8 +177,8 @@ def _line(records: Records, arm: str, metric: str) -> dict[str, Any]:
     return found
 
 
-def _value(records: Records, arm: str, metric: str) -> list[str]:
-    """The exact value of a line, or of one entry of it."""
+def value_of(records: Records, arm: str, metric: str) -> list[str]:
+    """The exact value of a line, or of one entry of it, as fractions."""
     value = _line(records, arm, metric)["value"]
     if value is None:
         raise RetrialError(f"evidence.metric = {metric!r}: has too many entries to be printed")

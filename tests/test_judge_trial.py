@@ -123,3 +123,15 @@ def test_bad_input():
         leave_one_seed_out([], [], 3)
     with pytest.raises(RetrialError, match="margin"):
         leave_one_seed_out([[0.9, 0.8, 0.7, 0.6]], [0.0], 3)
+
+
+def test_each_arm_has_the_decimals_of_its_own_print() -> None:
+    runs = np.array([0.1049, 0.1051, 0.1050, 0.1052, 0.1048])
+    # Rounded to one decimal all runs are 0.1, half a unit of which is far wider than the margin.
+    mixed = leave_one_seed_out([runs, runs], [0.001, 0.001], [4, 1])
+    apart = [leave_one_seed_out([runs], [0.001], places) for places in (4, 1)]
+    assert mixed.reproduced == sum(one.reproduced for one in apart)
+    assert apart[0].reproduced == 5
+    assert apart[1].reproduced == 0
+    with pytest.raises(RetrialError, match="1 arms, 2 decimals: expected equal"):
+        leave_one_seed_out([runs], [0.001], [4, 1])

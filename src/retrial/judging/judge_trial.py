@@ -1,4 +1,4 @@
-"""The judge on trial: how often the rules for values and curves err, and what they find.
+"""The judge on trial: how often the rules for values and for curves err, and what they find.
 
 A run posed as a printed number must not be contradicted more often than the rule's level; a run
 moved by 1, 2 or 5 margins should be (statistics.md). Both are counted on real runs, leaving one
@@ -52,36 +52,42 @@ class TrialOfJudge:
 
 
 def leave_one_seed_out(
-    arms: Sequence[ArrayLike], margins: Sequence[float], decimals: int, shift: float = 0.0
+    arms: Sequence[ArrayLike],
+    margins: Sequence[float],
+    decimals: int | Sequence[int],
+    shift: float = 0.0,
 ) -> TrialOfJudge:
     """Pose each run of each arm as a printed number and judge it by the arm's other runs.
 
     arms: runs (n,) with n >= 4 each, so that three are left; margins: Δ of each arm. The posed run
-    is rounded to `decimals`, as a report would print it. With `shift` s it is moved by +s·Δ and by
-    −s·Δ, and both are posed. Raises RetrialError for no arm, too few runs or a margin that is not
-    positive.
+    is rounded to `decimals`, of each arm or one for all, as a report would print it. With `shift`
+    s it is moved by +s·Δ and by −s·Δ, and both are posed. Raises RetrialError for no arm, too few
+    runs or a margin that is not positive.
     """
     if not arms or len(arms) != len(margins):
         raise RetrialError(f"{len(arms)} arms, {len(margins)} margins: expected equal, at least 1")
     verdicts: list[Verdict] = []
     stated: list[float] = []
-    half_unit = 10.0**-decimals / 2
-    for runs, margin in zip(arms, margins, strict=True):
+    for runs, margin, places in zip(arms, margins, _of_each(decimals, arms), strict=True):
         x = finite(runs, "runs")
         n = _enough(len(x))
         moves = (shift * margin, -shift * margin) if shift else (0.0,)
         for i in range(n):
             others = np.delete(x, i)
             for move in moves:
-                printed = round(float(x[i]) + move, decimals)
-                verdicts.append(judge_value(others, printed, decimals, margin).verdict)
+                printed = round(float(x[i]) + move, places)
+                verdicts.append(judge_value(others, printed, places, margin).verdict)
+        half_unit = 10.0**-places / 2
         rate = stated_contradiction_rate(sample_sd(x), n - 1, margin, half_unit, shift * margin)
         stated += [rate] * (n * len(moves))
     return _counted(shift, verdicts, float(np.mean(stated)), LEVEL)
 
 
 def leave_one_curve_out(
-    arms: Sequence[ArrayLike], margins: Sequence[ArrayLike], decimals: int, shift: float = 0.0
+    arms: Sequence[ArrayLike],
+    margins: Sequence[ArrayLike],
+    decimals: int | Sequence[int],
+    shift: float = 0.0,
 ) -> TrialOfJudge:
     """Pose each run of each arm as a printed curve and judge it by the arm's other runs.
 
@@ -91,14 +97,22 @@ def leave_one_curve_out(
     if not arms or len(arms) != len(margins):
         raise RetrialError(f"{len(arms)} arms, {len(margins)} margins: expected equal, at least 1")
     verdicts: list[Verdict] = []
-    for runs, of_epochs in zip(arms, margins, strict=True):
+    for runs, of_epochs, places in zip(arms, margins, _of_each(decimals, arms), strict=True):
         x, delta = finite(runs, "runs", 2), finite(of_epochs, "margins")
         for i in range(_enough(len(x))):
             others = np.delete(x, i, axis=0)
             for move in (shift, -shift) if shift else (0.0,):
-                printed = [round(float(one), decimals) for one in x[i] + move * delta]
-                verdicts.append(judge_curve(others, printed, delta, decimals).verdict)
+                printed = [round(float(one), places) for one in x[i] + move * delta]
+                verdicts.append(judge_curve(others, printed, delta, places).verdict)
     return _counted(shift, verdicts, math.nan, CURVE_LEVEL)
+
+
+def _of_each(decimals: int | Sequence[int], arms: Sequence[ArrayLike]) -> Sequence[int]:
+    """The decimals of each arm's print; RetrialError for another number of them than of arms."""
+    places = [decimals] * len(arms) if isinstance(decimals, int) else list(decimals)
+    if len(places) != len(arms):
+        raise RetrialError(f"{len(arms)} arms, {len(places)} decimals: expected equal")
+    return places
 
 
 def _enough(n: int) -> int:

@@ -90,22 +90,20 @@ say(
 # ## What a wrong class costs {#cross-entropy-penalty}
 
 # %%
+confident = by_id["003-2-penalty"]["evidence"]["thresholds"]["confident"]
 say(
     "With a probability of $p$ for the wrong one of two classes, cross-entropy is $-\\ln(1 - p)$ "
     "and its derivative by the logit is $p$; the squared error is $p^2$, its derivative $2 p^2 (1 "
     "- p)$. The surer the network, the less it learns from its error under the latter: "
-    f"{badge(by_id['003-2-penalty'])}",
+    f"{badge(by_id['003-2-penalty'])}.",
     "How severe a penalty is can only be said beside another one, as a loss may be multiplied with "
     "any number. As multiples of what each costs at one half, the two are: "
     + "; ".join(
-        chapter.crossing(records, confidence)
-        for confidence in (0.7, by_id["003-2-penalty"]["evidence"]["thresholds"]["confident"],
-                           0.99)
+        chapter.crossing(records, confidence) for confidence in chapter.telling(records, confident)
     )
-    + ". On moderate errors it is the squared error that is the more severe; cross-entropy on "
-    "confident ones, and without bound.",
+    + f". {chapter.severer(records)}",
     chapter.penalty(records),
-)  # fmt: skip
+)
 
 # %% [markdown]
 # ## Beginning wrong {#cross-entropy-wrong}
@@ -133,7 +131,7 @@ say(
 
 # %%
 say(
-    f"More accurate with cross-entropy: {badge(by_id['003-2-better'])}",
+    f"More accurate with cross-entropy: {badge(by_id['003-2-better'])}.",
     chapter.table(records, "balanced"),
 )
 
@@ -146,7 +144,7 @@ errors = {title: records.metric(arm, "test_ece")
 lower = min(errors, key=lambda title: np.nan_to_num(errors[title], nan=np.inf).mean())
 say(
     f"Well calibrated, by an expected calibration error of at most "
-    f"{threshold('003-2-calib', 'most')}: {badge(by_id['003-2-calib'])} The lower mean error is "
+    f"{threshold('003-2-calib', 'most')}: {badge(by_id['003-2-calib'])}. The lower mean error is "
     f"that of {lower}. Both losses are proper scoring rules: either is least in expectation where "
     "the probabilities are the true ones, so that calibration is no privilege of one of them. What "
     "a network makes of few data is another matter.",
@@ -158,7 +156,7 @@ say(
 
 # %%
 say(
-    f"Better with cross-entropy where one digit is rare: {badge(by_id['003-2-imbal'])} Under "
+    f"Better with cross-entropy where one digit is rare: {badge(by_id['003-2-imbal'])}. Under "
     "either loss a network first finds that the rare digit is rare; to tell it apart then takes "
     f"gradient from few images. {chapter.closing(records)}",
     chapter.table(records, "imbalanced"),

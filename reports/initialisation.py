@@ -188,14 +188,16 @@ axes[0, 0].plot([], [], label="theory", **DASHES)
 handles = axes[0, 0].get_legend_handles_labels()
 figure.legend(*handles, loc="outside upper center", ncols=4)
 kept = {key for key, factor in factors.items() if abs(factor - 1) <= near}
-both = {name: [begun(s) for s in starts if kept >= {(name, s, p) for p in parts}] for name in kinds}
-flat = all(("sigmoid", s, "forward") in kept for s in starts) and not both["sigmoid"]
+kept_by = {
+    name: [begun(s) for s in starts if kept >= {(name, s, p) for p in parts}] for name in kinds
+}
+flat = all(("sigmoid", s, "forward") in kept for s in starts) and not kept_by["sigmoid"]
 as_said = [key for key, ratio in ratios.items() if abs(ratio - 1) <= near]
 far, part = max(ratios, key=lambda key: abs(math.log(ratios[key])))
 say(
     "Depth spares a network whose moments stay what they are from layer to layer. The beginnings "
     f"with both factors within {near_told} of one: "
-    + "; ".join(f"{names[k]}: {', '.join(v) or 'none'}" for k, v in both.items())
+    + "; ".join(f"{names[k]}: {', '.join(v) or 'none'}" for k, v in kept_by.items())
     + "."
     + (" The sigmoid's signals stay from any beginning, as its values are never near zero; what it "
        "loses is gradients." if flat else ""),
@@ -343,6 +345,23 @@ if pair:
     )
 else:
     say(f"This profile leaves the pairs out: {badge(by_id['003-3-pairing'])}")
+
+# %% [markdown]
+# ## What follows {#initialisation-follows}
+
+# %%
+kept_most = sum(map(bool, kept_by.values()))
+variances = [f"{title} {badge(by_id[claim])}" for claim, title in called.items()]
+say(
+    f"The printed variances: {', '.join(variances)}. That plain random weights make gradients of "
+    f"deep networks vanish or explode: {badge(by_id['003-3-random'])}. Which beginning suits which "
+    f"activation: {badge(by_id['003-3-pairing'])}.",
+    "What a beginning has to do is keep the second moments of signals and gradients from layer to "
+    f"layer. Of {drawn(len(kept_by), records, groups['signal'], 'activations')} activations, "
+    f"{drawn(kept_most, records, groups['signal'], 'activations kept')} have a "
+    "beginning here that keeps both. The named variances are such conditions for an activation; a "
+    "name without its activation and its formula says little.",
+)
 
 # %% [markdown]
 # ## Limits {#initialisation-limits}

@@ -28,7 +28,7 @@ from retrial.report.numbers import (
     shown,
 )
 from retrial.report.show import arms_of, opened, printed_value, say, summary
-from retrial.report.tables import family_table, small_table, sources
+from retrial.report.tables import badge, family_table, small_table, sources
 from retrial.statistics import mcnemar_exact, smallest_mcnemar_p
 
 records, rows, by_id = opened(results, "kernels")
@@ -53,8 +53,9 @@ images = np.load(Path(raw) / "mnist" / "test_images.npy", mmap_mode="r", allow_p
 
 # %%
 say(
-    "Support vector machines with three kernels are trained on "
-    f"{claimed(rows, '000-6.1-sizes')} digits; a grid search gives each a score and a C. The best "
+    f"Report {rows[0]['report']}, section six, trains support vector machines with three kernels "
+    f"on {claimed(rows, '000-6.1-sizes')} digits of MNIST; a grid search gives each a score and a "
+    "*C*, the price of an example on the wrong side of its margin. The best "
     f"machine, RBF, is right on {claimed(rows, '000-6.5-test')} of its test images and logistic "
     f"regression on {claimed(rows, '000-6.6-lr')} of the same, which the report calls expected "
     "and lays to a non-linear boundary of maximum margin."
@@ -320,9 +321,12 @@ else:
 # %%
 gap = [number(records, arm, "test_accuracy", ".4f") for arm in both]
 say(
+    "The report's conclusion, that the RBF machine is better than logistic regression on unseen "
+    f"digits: {badge(by_id['000-6.6-concl'])}. The accuracy that it prints for logistic "
+    f"regression: {badge(by_id['000-6.6-lr'])}.",
     f"On {shown(many)} unseen images the RBF machine reaches {gap[0]} and logistic regression "
     f"{gap[1]}. The two printed accuracies, on {shown(few)} images, cannot tell the models apart "
-    "by themselves, and one picture that one of them gets wrong says nothing."
+    "by themselves, and one picture that one of them gets wrong says nothing.",
 )
 
 # %% [markdown]

@@ -35,6 +35,7 @@ points, points_said = threshold("points")
 moderate, moderate_said = threshold("moderate")
 substantial, substantial_said = threshold("substantial")
 aggressive, aggressive_said = threshold("aggressive")
+late = chapter.late(axis, moderate)
 
 # %% [markdown]
 # # Pruning {#family-pruning}
@@ -98,7 +99,7 @@ say(
 # ## Accuracy along the axis {#pruning-accuracy}
 
 # %%
-say(chapter.accuracy(records, points, [moderate, substantial, axis[-4], aggressive]))
+say(chapter.accuracy(records, points, [moderate, substantial, late, aggressive]))
 
 # %% [markdown]
 # ## How much may go {#pruning-sizes}
@@ -133,11 +134,12 @@ say(
 
 # %%
 say(
-    "Pixels at the border are dark in nearly all digits. Their weights take no part in the output, "
-    "yet training has not made them small: it hardly moved them. Sensitivity and second "
-    "derivatives see that, the magnitude does not.",
+    "Pixels at the border are dark in nearly all digits. The weight of a pixel that is always dark "
+    "takes no part in the output. It has no gradient either, so that training leaves it where it "
+    "began: its sensitivity and its second derivative are zero, its magnitude is not.",
     chapter.layers(records),
-    chapter.pixels(records, axis[-4]),
+    chapter.borders(records, late),
+    chapter.pixels(records, late),
 )
 
 # %% [markdown]

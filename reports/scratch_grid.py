@@ -19,6 +19,7 @@ import numpy as np
 
 from retrial.core.records import Records
 from retrial.judging import choose
+from retrial.judging.faults import FAULTS
 from retrial.report import figures as fig
 from retrial.report.numbers import (
     claimed,
@@ -31,7 +32,8 @@ from retrial.report.numbers import (
     shown,
 )
 from retrial.report.show import ledger, opened, printed_value, say, summary
-from retrial.report.tables import family_table, small_table, sources
+from retrial.report.stories import one_line, story
+from retrial.report.tables import badge, family_table, small_table, sources
 
 records, rows, by_id = opened(results, "scratch_grid")
 search = Records.load(Path(results) / "scratch_search")
@@ -362,18 +364,30 @@ for ax, (suffix, title) in zip(axes[0], panels.items(), strict=True):
 axes[0, 0].set_ylabel("measured loss, nats")
 axes[0, 1].legend(loc="upper left")
 zero = next(a for a in printed_arms if a.endswith("/zero"))
+zero_claim = f"002-B-{zero.replace('/', '-')}-valoss"
+times = np.nanmean(records.metric(zero, "validation_loss")) / printed_of(zero, "valoss")
 say(
-    "With zero weights a network gives every image the same probabilities, and its loss is the "
-    "entropy of the classes, close to the logarithm of their number: "
-    f"{number(records, zero, 'validation_loss', '.4f')} nats here ({zero.replace('/', ', ')}). The "
-    f"report prints {claimed(rows, '002-B-' + zero.replace('/', '-') + '-valoss')}; a mean over "
-    "all entries of the one-hot matrix, images times classes, is "
-    f"{number(records, zero, 'validation_loss_per_entry', '.4f')}. Of "
-    f"{drawn_count(points, printed_arms, 'printed finite losses')} finite printed losses, "
-    f"{drawn_count(within['loss'], printed_arms, 'within a factor of two')} lie within a factor "
-    "of two of the loss as labelled, and "
-    f"{drawn_count(within['loss_per_entry'], printed_arms, 'within a factor of two')} of the "
-    "mean over entries.",
+    f"The loss that the report prints for a network with zero weights: {badge(by_id[zero_claim])}",
+    story(
+        "scratch-grid-loss",
+        f"{claimed(rows, zero_claim)} for the validation loss of a network with zero weights "
+        f"({zero.replace('/', ', ')}).",
+        "With zero weights a network gives every image the same probabilities, and its loss is the "
+        "entropy of the classes, close to the logarithm of their number. Here it is "
+        f"{number(records, zero, 'validation_loss', '.4f')} nats, "
+        f"{drawn(times, records, [zero], 'measured over printed loss', '.2f')} times the print. A "
+        "mean over all entries of the one-hot matrix, images times classes, would be smaller by "
+        "the number of classes.",
+        one_line(FAULTS["mean_over_classes"]),
+        f"{number(records, zero, 'validation_loss_per_entry', '.4f')}. The networks that learn "
+        "have other losses, and there the scales of their weights are only fitted. Of "
+        f"{drawn_count(points, printed_arms, 'printed finite losses')} finite printed losses, "
+        f"{drawn_count(within['loss'], printed_arms, 'within a factor of two')} lie within a "
+        "factor of two of the loss as labelled, and "
+        f"{drawn_count(within['loss_per_entry'], printed_arms, 'within a factor of two')} of the "
+        "mean over entries. A loss that lies below what its accuracy allows stays *impossible*, "
+        "whatever fault it came from.",
+    ),
     fig.saved(
         figure,
         "scratch-loss",

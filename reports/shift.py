@@ -26,7 +26,7 @@ from retrial.report.numbers import (
     setting,
 )
 from retrial.report.show import arms_of, opened, printed_value, say, summary
-from retrial.report.tables import family_table, small_table, sources
+from retrial.report.tables import badge, family_table, small_table, sources
 from retrial.statistics import parse_printed
 
 records, rows, by_id = opened(results, "shift")
@@ -51,7 +51,9 @@ def mean_map(arm, name):
 
 # %%
 say(
-    f"An MLP with a test accuracy of {claimed(rows, '000-3C-mlp-acc')} and LeNet with "
+    f"Report {rows[0]['report']}, section three, compares a multilayer perceptron (MLP) with "
+    "LeNet, a small convolutional network, on MNIST. An MLP with a test accuracy of "
+    f"{claimed(rows, '000-3C-mlp-acc')} and LeNet with "
     f"{claimed(rows, '000-3C-lenet-acc')} look at one shifted digit. LeNet still sees a "
     f"{claimed(rows, '000-3C-shift-lenet-shifted')}, the MLP a "
     f"{claimed(rows, '000-3C-shift-mlp-shifted')}; from this the report concludes that "
@@ -107,6 +109,10 @@ for place, arm in enumerate(printed):
     claim = printed[arm]
     label = f"printed for {arm.split('/')[0]}: {claim['printed']}"
     fig.printed_line(ax, printed_value(claim), label, below=place == 0)
+    if place:  # the curves cross the right end of the upper line
+        note = ax.texts[-1]
+        note.xy, note.xyann = (0, printed_value(claim)), (2, 2)
+        note.set_ha("left")
 ax.set(xscale="log", xlabel="training images seen", ylabel="test accuracy")
 ax.legend(loc="lower right")
 crossed = {}
@@ -288,10 +294,13 @@ kept = [
     if arm in arms
 ]
 say(
+    "That convolutional networks are invariant to translation and MLPs are not: "
+    f"{badge(by_id['000-3C-concl'])}. That shared weights find a pattern anywhere, and fully "
+    f"connected layers lose it: {badge(by_id['000-3B-shared-weights'])}.",
     f"LeNet keeps its class under {number(records, 'lenet', 'consistency', '.1%')} of the shifts, "
     f"the MLP under {number(records, 'mlp', 'consistency', '.1%')}. Weights that are shared make a "
     "network *equivariant* up to its strides; the layers behind them read positions again. "
-    + (f"The share is {' and '.join(kept)}." if kept else "")
+    + (f"The share is {' and '.join(kept)}." if kept else ""),
 )
 
 # %% [markdown]

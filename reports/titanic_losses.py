@@ -12,11 +12,11 @@ families = ["titanic_losses"]
 total = 0
 
 # %%
-from retrial.judging.faults import FAULTS, absolute_error, absolute_error_broadcast
-from retrial.judging.faults import absolute_error_of_log_softmax as absolute_error_of_zero
+from retrial.judging import faults
 from retrial.report import titanic_losses as chapter
 from retrial.report.numbers import claimed, counted, drawn, number, seeds, setting
 from retrial.report.show import opened, say, summary
+from retrial.report.stories import one_line, story
 from retrial.report.tables import badge, family_table, sources
 
 records, rows, by_id = opened(results, "titanic_losses")
@@ -82,26 +82,51 @@ say(
 
 # %%
 FINDS = {True: "finds", False: "does not accuse"}
-fault = FAULTS["log_softmax_of_one_output"]
-found = fault.detect(absolute_error_of_zero), fault.detect(absolute_error)
+
+
+def detected(fault, wrong, how):
+    """What the detector of a fault says of the faulty loss and of the right one."""
+    found = fault.detect(wrong), fault.detect(faults.absolute_error)
+    return (
+        f"The detector `{fault.name}` looks for it in anybody's loss, by {how}: it "
+        f"{counted(FINDS[found[0]], 'the detector on the faulty loss')} the faulty line, and "
+        f"{counted(FINDS[found[1]], 'the detector on the right loss')} the right one."
+    )
+
+
+def of_both(metric, form):
+    """A validation metric under L1 and under MSE."""
+    return " and ".join(
+        number(records, own[loss], f"validation_{metric}", form) for loss in ("l1", "mse")
+    )
+
+
+fault = faults.FAULTS["log_softmax_of_one_output"]
 say(
-    f"{L1} and MSE print the same loss, {claimed(rows, '001-P3-mse-loss')}, for networks that are "
-    "not the same. Zero and one are their own squares: the two losses agree where every error is "
-    "one of them, that is, where every output is. And so it is. The printed evaluation takes the "
-    "log-softmax over the columns of a single output; the softmax of one number is one, and its "
-    "logarithm zero. " + chapter.zero_counts(by_id),
-    f"The fault is one line: `{fault.faulty}` for `{fault.right}`. Put back into the evaluation of "
-    "the networks trained here, it makes their loss "
-    f"{number(records, first, 'validation_loss_as_printed', '.4f')} where it is "
-    f"{number(records, first, 'validation_loss', '.4f')} under {L1} and "
-    f"{number(records, own['mse'], 'validation_loss', '.4f')} under MSE, and their accuracy "
-    f"{number(records, first, 'validation_accuracy_as_printed', '.1%')} where it is "
-    f"{number(records, first, 'validation_accuracy', '.1%')} and "
-    f"{number(records, own['mse'], 'validation_accuracy', '.1%')}: means over splits, of which the "
-    "report's was another. Nothing about the networks is left in these numbers. The detector "
-    f"`{fault.name}` looks for it in anybody's loss, by changing the outputs: it "
-    f"{counted(FINDS[found[0]], 'the detector on the faulty loss')} the faulty line, and "
-    f"{counted(FINDS[found[1]], 'the detector on the right loss')} the right one.",
+    f"{L1} and MSE print the same loss and the same accuracy, for networks that are not the same: "
+    + "; ".join(
+        f"{chapter.NAMES[loss]} {badge(by_id[f'001-P3-{loss}-loss'])} and "
+        f"{badge(by_id[f'001-P3-{loss}-acc'])}"
+        for loss in ("l1", "mse")
+    )
+    + ".",
+    story(
+        "titanic-losses-print",
+        f"A loss of {claimed(rows, '001-P3-l1-loss')} under {L1} and of "
+        f"{claimed(rows, '001-P3-mse-loss')} under MSE, with accuracies of "
+        f"{claimed(rows, '001-P3-l1-acc')}% and {claimed(rows, '001-P3-mse-acc')}%.",
+        "Zero and one are their own squares: the two losses agree where every error is one of "
+        "them, that is, where every output is. The printed evaluation takes the log-softmax over "
+        "the columns of a single output. The softmax of one number is one, and its logarithm zero. "
+        + chapter.zero_counts(by_id),
+        f"{one_line(fault)} It goes into the evaluation of the networks that were trained here. "
+        + detected(fault, faults.absolute_error_of_log_softmax, "changing the outputs"),
+        f"Means over {seeds(records, first)} splits, under {L1} and MSE: a loss of "
+        f"{of_both('loss_as_printed', '.4f')} in place of {of_both('loss', '.4f')}, an accuracy of "
+        f"{of_both('accuracy_as_printed', '.1%')} in place of {of_both('accuracy', '.1%')}. The "
+        "report's split was another; on each split the two losses agree, and nothing about the "
+        "networks is left in the numbers.",
+    ),
     chapter.against_print(records, by_id),
 )
 
@@ -109,8 +134,7 @@ say(
 # ## Every output meets every label {#titanic-losses-broadcast}
 
 # %%
-fault = FAULTS["broadcast_targets"]
-found = fault.detect(absolute_error_broadcast), fault.detect(absolute_error)
+fault = faults.FAULTS["broadcast_targets"]
 warned = chapter.warning(records, [f"{loss}/printed" for loss in chapter.REGRESSION])
 say(
     "The training has a fault of its own. The loop flattens the labels, outputs keep their column, "
@@ -120,9 +144,7 @@ say(
     f"own label is one of {setting(records, first, 'batch')} in its batch, and under MSE that "
     "share is what is left of it."
     + (f" Torch said so: “{warned}”." if warned else "")
-    + f" The detector `{fault.name}` exchanges two labels: it "
-    f"{counted(FINDS[found[0]], 'the detector on the faulty loss')} the faulty line, and "
-    f"{counted(FINDS[found[1]], 'the detector on the right loss')} the right one.",
+    + f" {detected(fault, faults.absolute_error_broadcast, 'exchanging two labels')}",
     chapter.broadcast(records),
     chapter.outputs(records),
 )

@@ -1,23 +1,41 @@
 """Page-width entries of claims, and the same lines in a terminal."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from retrial.core import records as disk
+from retrial.core.records import Finished, Records
+from retrial.core.trial import Metric, Result, Trial
 from retrial.report.entries import entries, entry, plain
 from retrial.report.terminal import in_terminal
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Records:
+    """A sheet of one line, with a slip that halves it."""
+    detail = {
+        "lines": {"weight": {"tex": "w", "value": ["1/5"]}},
+        "slips": {"halved": {"line": "weight", "values": {"weight": ["1/10"]}}},
+    }
+    result = Result({"weight": Metric(0.2, 0)}, detail=detail)
+    one = Finished(Trial("worked", "sheet", 0, {}), result, "f" * 32)
+    disk.write(tmp_path / "worked", "worked", [one], [], {})
+    return Records.load(tmp_path / "worked")
 
 
 def row(name: str = "003-6-w5", **changes: Any) -> dict[str, Any]:
     return {
         "id": name, "where": "Ex6", "verdict": "explained", "tex": "w = 0.1", "right": "w = 0.2",
         "why": "A factor <2> was dropped.", "reason": "worked out, 0.2", "statement": "w is 0.1",
-        "choices": [], "fitted": [],
+        "choices": [], "fitted": [], "fault": "halved", "printed": "0.1",
+        "evidence": {"arm": "sheet", "metric": "weight", "test": "worked_number"},
     } | changes  # fmt: skip
 
 
-def test_an_entry_has_both_lines_and_a_sentence() -> None:
-    text = entry(row())
+def test_an_entry_has_both_lines_and_a_sentence(records: Records) -> None:
+    text = entry(row(), records)
     assert "$w = 0.1$" in text
     assert "$w = 0.2$" in text
     assert r"A factor \<2\> was dropped\." in text
@@ -25,22 +43,33 @@ def test_an_entry_has_both_lines_and_a_sentence() -> None:
     assert 'verdict("explained"' in text
 
 
-def test_a_right_line_stands_once() -> None:
-    assert entry(row(verdict="reproduced")).count("$") == 2
+def test_what_is_explained_is_told_as_a_story(records: Records) -> None:
+    text = entry(row(), records)
+    labels = ["printed", "right", "suspicion", "put back", "gives"]
+    places = [text.index(f'class="label">{label}<') for label in labels]
+    assert places == sorted(places)
+    assert "[0.1](#sources-worked" in text
+    other = entry(row(verdict="impossible"), records)
+    assert "suspicion" not in other
+    assert r"A factor \<2\> was dropped\." in other
 
 
-def test_without_a_line_the_statement_stands_there() -> None:
-    text = entry(row(tex="", right="", why=""))
+def test_a_right_line_stands_once(records: Records) -> None:
+    assert entry(row(verdict="reproduced"), records).count("$") == 2
+
+
+def test_without_a_line_the_statement_stands_there(records: Records) -> None:
+    text = entry(row(tex="", right="", why=""), records)
     assert "w is 0\\.1" in text
     assert "worked out, 0\\.2" in text
 
 
-def test_entries_are_those_of_a_prefix_and_none_goes_missing() -> None:
+def test_entries_are_those_of_a_prefix_and_none_goes_missing(records: Records) -> None:
     rows = [row("003-6-w5"), row("002-A1-w2"), row("003-6-w6")]
-    assert len(entries(rows, "003-6", "002-A1")) == 3
-    assert len(entries(rows, "003-6")) == 2
+    assert len(entries(records, rows, "003-6", "002-A1")) == 3
+    assert len(entries(records, rows, "003-6")) == 2
     with pytest.raises(ValueError, match="no claim begins with '004'"):
-        entries(rows, "003-6", "004")
+        entries(records, rows, "003-6", "004")
 
 
 def test_plain_text_holds_no_markdown() -> None:

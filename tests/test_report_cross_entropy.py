@@ -86,6 +86,21 @@ def test_multiples_of_the_loss_at_one_half(tmp_path: Path) -> None:
         assert texts(found) == [place, *told]
 
 
+def test_confidences_that_tell_the_losses_apart(tmp_path: Path) -> None:
+    records = networks(tmp_path)
+    ahead, confident, twice = chapter.telling(records, 0.9)
+    p = records.array("confidence", 0, "probability")
+    ratio = (np.log(1 - p) / np.log(0.5)) / (4 * p**2)
+    assert ahead == p[ratio.argmin()]
+    assert confident == 0.9
+    # -log2(1 - p) is 8 p² first at a logit of 5.5 on the grid of quarters, p = .99593.
+    assert twice == pytest.approx(0.99593, abs=1e-5)
+    # The last quarter before -log2(1 - p) = 4 p², which is at p = .8907: a logit of 2.
+    assert texts(chapter.severer(records)) == ["0.881"]
+    assert "beyond it is cross-entropy" in chapter.severer(records)
+    assert "throughout" not in chapter.severer(records)
+
+
 def test_tables_hold_both_losses_and_their_difference(tmp_path: Path) -> None:
     found = chapter.table(networks(tmp_path), "imbalanced")
     rows = [line for line in found.splitlines() if line.startswith("| ")][1:]

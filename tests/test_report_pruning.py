@@ -16,8 +16,11 @@ ALL = [f"{scope}/{mode}/{name}" for scope in ("global", "layer") for mode in
        ("one_shot", "iterative") for name in chapter.CRITERIA]  # fmt: skip
 
 
-def networks(folder: Path, seeds: int, layer_seeds: int) -> Records:
-    """Of 1000 weights, dense 4000 bytes; accuracy .9, .895 and .6, step by step .7."""
+def networks(folder: Path, seeds: int, layer_seeds: int, seeing: str = "") -> Records:
+    """Of 1000 weights, dense 4000 bytes; accuracy .9, .895 and .6, step by step .7.
+
+    One criterion may leave less than half as much at the border as inside.
+    """
 
     def one(arm: str, seed: int) -> dict[str, Any]:
         last = 0.9 if arm == "unpruned" else 0.7 if "iterative" in arm else 0.6
@@ -38,6 +41,10 @@ def networks(folder: Path, seeds: int, layer_seeds: int) -> Records:
         metrics = {"base_accuracy": (0.9, 100), "weights": (1000, 0), "dense_bytes": (4000, 0),
                    "hidden": (10, 0)}  # fmt: skip
         pixels = np.arange(3 * 784, dtype=np.uint16).reshape(3, 784) % 10
+        if arm.endswith(f"one_shot/{seeing}"):
+            pixels = np.full((3, 28, 28), 4, np.uint16)
+            pixels[:, 2:-2, 2:-2] = 9
+            pixels = pixels.reshape(3, 784)
         return {
             "metrics": metrics,
             "curves": curves,
@@ -126,6 +133,34 @@ def test_shares_of_layers_and_of_pixels(records: Records) -> None:
     assert "obd, layer 1: 0.0444; obd, layer 2: 0.6000" in chapter.layers(records)
     inside = np.arange(784, 1568).reshape(28, 28)[2:-2, 2:-2] % 10 / 10
     assert f"and {inside.mean():.3f}; sensitivity" in chapter.pixels(records, 0.5)
+
+
+def test_the_border_is_compared_with_what_lies_inside(records: Records) -> None:
+    one = np.arange(784, 1568).reshape(28, 28) % 10 / 10
+    edge = np.ones((28, 28), bool)
+    edge[2:-2, 2:-2] = False
+    shown = chapter.borders(records, 0.5)
+    assert texts(shown) == ["0.5", *[f"{one[edge].mean():.3f}", f"{one[~edge].mean():.3f}"] * 4]
+    assert "is left by: none; more by: magnitude, sensitivity, OBD, random." in shown
+
+
+def test_a_criterion_that_leaves_less_than_half_at_the_border(tmp_path: Path) -> None:
+    shown = chapter.borders(networks(tmp_path, 1, 0, seeing="obd"), 0.9)
+    assert texts(shown)[5:7] == ["0.400", "0.900"]
+    assert "is left by: OBD; more by: magnitude, sensitivity, random." in shown
+
+
+def test_late_is_in_the_middle_of_what_is_beyond_moderate() -> None:
+    axis = [0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99]
+    assert chapter.late(axis, 0.5) == 0.9
+    assert chapter.late([0.0, 0.5], 0.5) == 0.5
+    assert chapter.late([0.0, 0.5, 0.9], 0.5) == 0.9
+
+
+def test_sparsities_that_are_not_on_the_axis_are_not_shown(records: Records) -> None:
+    shown = chapter.accuracy(records, 1.0, [0.9, 0.7, 0.5, 0.9])
+    assert "| Arm | at [0.5]" in shown
+    assert len(row(shown, "*unpruned*")) == 3
 
 
 def test_without_obd_there_is_nothing_foreseen(tmp_path: Path) -> None:

@@ -34,23 +34,26 @@ limits = unseen["evidence"]["thresholds"]
 say(f"# Adversarial examples: {CIFAR10.title} {{#family-{anchor(records.study)}}}")
 
 # %% [markdown]
-# ## What was claimed {#attack-cifar-claimed}
+# ## What was claimed {#attack-cifar10-claimed}
 
 # %%
 say(
-    f"Report {every['report']} ({every['where']}) does the same with an image of {CIFAR10.title}: "
+    f"Report {every['report']} ({every['where']}) puts a generator in front of its classifier of "
+    f"{CIFAR10.title}, whose weights it freezes, and trains it until the classifier gives an image "
+    "a class of one's choice. An adversarial example is such an image: changed so little that one "
+    "should not see it, and taken for something else. It says of one image: "
     f"*{claimed(rows, every['id'], 'quote')}*, and *{claimed(rows, unseen['id'], 'quote')}*. The "
     "pictures are lost, and so are the figures of both networks."
 )
 
 # %% [markdown]
-# ## What was run {#attack-cifar-run}
+# ## What was run {#attack-cifar10-run}
 
 # %%
 say(attacks.method(records, arm), attacks.around(records))
 
 # %% [markdown]
-# ## Printed against measured {#attack-cifar-table}
+# ## Printed against measured {#attack-cifar10-table}
 
 # %%
 say(
@@ -64,31 +67,31 @@ say(
 )
 
 # %% [markdown]
-# ## One frog, every other class {#attack-cifar-pictures}
+# ## One frog, every other class {#attack-cifar10-pictures}
 
 # %%
 say(
     pictures.pictured_text(records, arm, frog, CIFAR10),
-    pictures.sheet(records, arm, frog, CIFAR10, "attack-cifar"),
-    pictures.victims_sheet(records, victims, frog, CIFAR10, "attack-cifar") if victims else "",
+    pictures.sheet(records, arm, frog, CIFAR10, "attack-cifar10"),
+    pictures.victims_sheet(records, victims, frog, CIFAR10, "attack-cifar10") if victims else "",
 )
 
 # %% [markdown]
-# ## Which class goes over to which {#attack-cifar-matrix}
+# ## Which class goes over to which {#attack-cifar10-matrix}
 
 # %%
 say(
-    pictures.matrices(records, "image", CIFAR10, "attack-cifar"),
-    pictures.matrices(records, "amortised", CIFAR10, "attack-cifar"),
+    pictures.matrices(records, "image", CIFAR10, "attack-cifar10"),
+    pictures.matrices(records, "amortised", CIFAR10, "attack-cifar10"),
 )
 
 # %% [markdown]
-# ## How much is changed, and could one see it? {#attack-cifar-change}
+# ## How much is changed, and could one see it? {#attack-cifar10-change}
 
 # %%
 say(
     attacks.how_far(records),
-    attacks.spread_of_change(records, "attack-cifar", limits["levels"], limits["ssim"]),
+    attacks.spread_of_change(records, "attack-cifar10", limits["levels"], limits["ssim"]),
     f"The report says that *{claimed(rows, unseen['id'], 'quote')}* ({badge(unseen)}). No eye was "
     "asked, here or, as far as it says, there. In place of one stand two thresholds, fixed before "
     "the run: a largest change in grey levels, and a structural similarity. They are no viewer. A "
@@ -97,7 +100,7 @@ say(
 )
 
 # %% [markdown]
-# ## What another network sees {#attack-cifar-viewer}
+# ## What another network sees {#attack-cifar10-viewer}
 
 # %%
 say(
@@ -107,19 +110,19 @@ say(
 )
 
 # %% [markdown]
-# ## Against other attacks, and a classifier trained against them {#attack-cifar-ladder}
+# ## Against other attacks, and a classifier trained against them {#attack-cifar10-ladder}
 
 # %%
-say(attacks.ladder(records, trained, "attack-cifar"))
+say(attacks.ladder(records, trained, "attack-cifar10"))
 
 # %% [markdown]
-# ## What follows {#attack-cifar-follows}
+# ## What follows {#attack-cifar10-follows}
 
 # %%
 say(attacks.follows(records, trained, rows))
 
 # %% [markdown]
-# ## Limits {#attack-cifar-limits}
+# ## Limits {#attack-cifar10-limits}
 
 # %%
 say(attacks.LIMITS, sources(records, "Sources of the numbers of this family"))

@@ -25,23 +25,24 @@ accuracy = by_id["004-2C-acc"]
 say(f"# The classifier of {CIFAR10.title} {{#family-{anchor(records.study)}}}")
 
 # %% [markdown]
-# ## What was claimed {#classifier-cifar-claimed}
+# ## What was claimed {#classifier-cifar10-claimed}
 
 # %%
 say(
-    f"For {CIFAR10.title}, the report changes its network ({accuracy['where']}): "
+    f"Report {accuracy['report']} classifies {CIFAR10.title} with another convolutional network "
+    f"than MNIST ({accuracy['where']}): "
     f"*{claimed(rows, accuracy['id'], 'quote')}*. The figure that shows it is lost. The report "
     "calls this satisfactory for what comes next, the attack on it."
 )
 
 # %% [markdown]
-# ## What was run {#classifier-cifar-run}
+# ## What was run {#classifier-cifar10-run}
 
 # %%
 say(classifiers.run(records, CIFAR10))
 
 # %% [markdown]
-# ## Printed against measured {#classifier-cifar-table}
+# ## Printed against measured {#classifier-cifar10-table}
 
 # %%
 say(
@@ -49,35 +50,35 @@ say(
     family_table(
         rows, f"Classifier of {CIFAR10.title}: {len(rows)} of {total} claims, profile {profile}."
     ),
-    classifiers.accuracies(records, accuracy, "classifier-cifar"),
+    classifiers.accuracies(records, accuracy, "classifier-cifar10"),
 )
 
 # %% [markdown]
-# ## Epoch by epoch {#classifier-cifar-epochs}
+# ## Epoch by epoch {#classifier-cifar10-epochs}
 
 # %%
-say(classifiers.by_epoch(records, "classifier-cifar"))
+say(classifiers.by_epoch(records, "classifier-cifar10"))
 
 # %% [markdown]
-# ## What is confused with what {#classifier-cifar-confusion}
+# ## What is confused with what {#classifier-cifar10-confusion}
 
 # %%
-say(classifiers.confusions(records, CIFAR10, "classifier-cifar"))
+say(classifiers.confusions(records, CIFAR10, "classifier-cifar10"))
 
 # %% [markdown]
-# ## What adversarial training costs {#classifier-cifar-robust}
+# ## What adversarial training costs {#classifier-cifar10-robust}
 
 # %%
 say(classifiers.robustness_costs(records))
 
 # %% [markdown]
-# ## What follows {#classifier-cifar-follows}
+# ## What follows {#classifier-cifar10-follows}
 
 # %%
 say(classifiers.follows(records, accuracy))
 
 # %% [markdown]
-# ## Limits {#classifier-cifar-limits}
+# ## Limits {#classifier-cifar10-limits}
 
 # %%
 say(classifiers.LIMITS, sources(records, "Sources of the numbers of this family"))

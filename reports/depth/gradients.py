@@ -95,11 +95,11 @@ def slope(arm, when, part="weights"):
 
 # %%
 say(
-    f"Question {claimed(rows, '004-1C-3steps', 'where')} of the same report plots the largest "
-    "gradient of every layer for one batch, after a few epochs, first on a linear axis and then on "
-    "a logarithmic one. The plots are lost; of them it says that the sigmoid's gradients are at "
-    "zero a few layers back from the output and fall exponentially, that those of ReLU and tanh "
-    "are steady, that those of ReLU get small at the largest depth but *by no means as small*, and "
+    f"Report {rows[0]['report']}, question {claimed(rows, '004-1C-3steps', 'where')}, plots the "
+    "largest gradient of every layer for one batch, after a few epochs, first on a linear axis and "
+    "then on a logarithmic one. The plots are lost; of them it says that the sigmoid's gradients "
+    "are at zero a few layers back from the output and fall exponentially, that those of ReLU and "
+    "tanh are steady, that ReLU's get small at the largest depth but *by no means as small*, and "
     "that biases behave as weights do. The plots, it says, explain the table above *fully*."
 )
 

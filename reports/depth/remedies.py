@@ -404,6 +404,24 @@ else:
     )
 
 # %% [markdown]
+# ## What follows {#depth-follows}
+
+# %%
+asked = {}
+for row in rows:
+    if row["kind"] != "value":
+        asked.setdefault(row["where"], []).append(row)
+say(
+    "The report's conclusions, each judged over seeds and over all depths and activations that it "
+    "names together:",
+    *(
+        f"Part {claimed(rows, found[0]['id'], 'where')}:\n\n"
+        + "\n".join(f"- {row['statement']}: {badge(row)}" for row in found)
+        for found in asked.values()
+    ),
+)
+
+# %% [markdown]
 # ## Limits {#depth-limits}
 #
 # Width, batch, optimiser, learning rate and initialiser are one choice, made with the printed

@@ -350,15 +350,8 @@ say(
     ),
 )  # fmt: skip
 
-# %% [markdown]
-# ## What follows {#depth-follows}
-
 # %%
-asked = [row for row in rows if row["where"] == own["where"] and row["kind"] != "value"]
 say(
-    "Of the report's conclusions from its table:",
-    "\n".join(f"- {row['statement']}: {badge(row)}" for row in asked),
-    "Each is judged over seeds and all depths and activations together, and rests on the choice of "
-    "width, batch, optimiser, learning rate and initialiser. Why deep networks do not learn is "
-    "what [the chapter on gradients](#depth-gradients) looks at.",
+    "Why deep networks do not learn is what [the next chapter](#depth-gradients) looks at; what "
+    "follows from all of it stands [at the end](#depth-follows)."
 )

@@ -300,8 +300,8 @@ say(
     verdicts,
     " ".join(beside),
     "Codes that were learned on the same images as the classifier carry nothing over from another "
-    "task or another set of images. What remains of the claim is that they help where labels are "
-    "few, and that they do so more than features that learned nothing.",
+    "task or another set of images. What remains of the claim is whether they help where labels "
+    "are few, and more than features that learned nothing.",
 )
 
 # %% [markdown]

@@ -17,9 +17,10 @@ from fractions import Fraction
 import numpy as np
 
 from retrial.report import figures as fig
+from retrial.report import worked as chapter
 from retrial.report.diagrams import network
 from retrial.report.entries import entries
-from retrial.report.numbers import claimed, config_value, drawn, number
+from retrial.report.numbers import claimed, config_value, counted, drawn, number
 from retrial.report.show import opened, say
 from retrial.report.tables import sources
 
@@ -49,7 +50,7 @@ say(
 )
 
 # %%
-figure, axes = fig.canvas(2.5, 1, 1, width=4.6)
+figure, axes = fig.canvas(2.5)
 ax = axes[0, 0]
 inputs, targets = (
     np.array(records.of(rule)[0]["config"]["given"][name], dtype=float) for name in ("x", "y")
@@ -93,7 +94,7 @@ say(
 )
 
 # %%
-say(*entries(rows, "002-A1"))
+say(*entries(records, rows, "002-A1"))
 
 # %% [markdown]
 # ## Back-propagation by hand {#worked-hand-backprop}
@@ -251,7 +252,7 @@ say(
 )
 
 # %%
-say(*entries(rows, "003-6"))
+say(*entries(records, rows, "003-6"))
 
 # %% [markdown]
 # ## Margins and support vectors {#worked-margins}
@@ -318,10 +319,37 @@ say(
 )
 
 # %%
-say(*entries(rows, "002-A3"))
+say(*entries(records, rows, "002-A3"))
 
 # %% [markdown]
-# ## Sources {#worked-sources}
+# ## What follows {#worked-follows}
+
+# %%
+exercise, lines, wrong = chapter.hardest(rows)
+explained = sum(row["verdict"] == "explained" for row in wrong)
+say(
+    f"{chapter.of_kind(rows, ('formula', 'statement'), 'formulas and statements')}. "
+    f"{chapter.of_kind(rows, ('exact', 'count'), 'worked numbers')}.",
+    "A worked number hands its error on to all that is computed from it; a formula mostly stands "
+    "by itself. The exercise with the most wrong lines is "
+    f"[{chapter.EXERCISES[exercise][0]}](#worked-{exercise}), "
+    f"{counted(len(wrong), 'wrong lines of the exercise')} of "
+    f"{counted(len(lines), 'claims of the exercise')}, of which one slip alone explains "
+    f"{counted(explained, 'explained lines of the exercise')}. Every one of them was found by a "
+    "computation of another kind beside the line, which a reader can make as well: automatic "
+    "differentiation or a difference quotient for a derivative, the product once more for a "
+    "number, a search for a range.",
+)
+
+# %% [markdown]
+# ## Limits {#worked-limits}
+#
+# Slips are those that were thought of: a print that none of them gives may have come of another,
+# and one that gives the print shows how it can have come about, not that it did. A formula is
+# proved on random inputs, not on all. Line and proof are computed in different ways but share the
+# reading of the exercise: where the report is garbled or lacks a figure, the reading is ours and
+# stands with the claim. Claims on lost figures and samples are judged on data rebuilt from the
+# text, or not at all.
 
 # %%
 say(sources(records, "Sources of the numbers of this family"))

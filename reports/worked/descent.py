@@ -107,7 +107,7 @@ say(
 )
 
 # %%
-say(*entries(rows, "000-Q2b"))
+say(*entries(records, rows, "000-Q2b"))
 
 # %% [markdown]
 # ## Newton's method {#worked-newton}
@@ -189,7 +189,7 @@ say(
 )
 
 # %%
-say(*entries(rows, "001-T6"))
+say(*entries(records, rows, "001-T6"))
 
 # %% [markdown]
 # ## Rosenbrock's function {#worked-rosenbrock}
@@ -259,4 +259,4 @@ say(
 )
 
 # %%
-say(*entries(rows, "001-P1"))
+say(*entries(records, rows, "001-P1"))

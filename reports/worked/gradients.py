@@ -78,7 +78,7 @@ say(
 )
 
 # %%
-say(*entries(rows, "000-Q2a"))
+say(*entries(records, rows, "000-Q2a"))
 
 # %% [markdown]
 # ## The gradients of logistic regression {#worked-logistic-gradient}
@@ -139,7 +139,7 @@ say(
 )
 
 # %%
-say(*entries(rows, "001-T1"))
+say(*entries(records, rows, "001-T1"))
 
 # %% [markdown]
 # ## Softmax, leaky ReLU and dropout {#worked-softmax-backprop}
@@ -164,7 +164,7 @@ say(
 )
 
 # %%
-say(*entries(rows, "001-T3"))
+say(*entries(records, rows, "001-T3"))
 
 # %% [markdown]
 # ## Hessian of the softmax cross-entropy {#worked-softmax-hessian}
@@ -224,7 +224,7 @@ say(
 )
 
 # %%
-say(*entries(rows, "001-T7"))
+say(*entries(records, rows, "001-T7"))
 
 # %% [markdown]
 # ## Jacobian of the gradient {#worked-hessian}
@@ -243,7 +243,7 @@ say(
 )
 
 # %%
-say(*entries(rows, "001-T4"))
+say(*entries(records, rows, "001-T4"))
 
 # %% [markdown]
 # ## Ranges of gradients {#worked-gradient-ranges}
@@ -314,7 +314,7 @@ say(
 )
 
 # %%
-say(*entries(rows, "004-1A"))
+say(*entries(records, rows, "004-1A"))
 
 # %%
-say(*entries(rows, "004-1D"))
+say(*entries(records, rows, "004-1D"))

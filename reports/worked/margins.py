@@ -121,7 +121,7 @@ say(
 )
 
 # %%
-say(*entries(rows, "000-4.1"))
+say(*entries(records, rows, "000-4.1"))
 
 # %% [markdown]
 # ## Maps that separate {#worked-feature-maps}
@@ -282,7 +282,7 @@ say(
 )
 
 # %%
-say(*entries(rows, "000-4.2"))
+say(*entries(records, rows, "000-4.2"))
 
 # %% [markdown]
 # ## Kernels and their theorems {#worked-kernel-theorems}
@@ -351,4 +351,4 @@ say(
 )
 
 # %%
-say(*entries(rows, "000-5"))
+say(*entries(records, rows, "000-5"))

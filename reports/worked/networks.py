@@ -19,6 +19,7 @@ from matplotlib.colors import ListedColormap
 
 from retrial.report import diagrams
 from retrial.report import figures as fig
+from retrial.report import worked as chapter
 from retrial.report.entries import entries, slips_found
 from retrial.report.numbers import config_value, counted, drawn, number, setting
 from retrial.report.show import opened, say, summary
@@ -28,7 +29,7 @@ records, rows, by_id = opened(results, "worked")
 # %% [markdown]
 # # Worked by hand {#family-worked}
 #
-# ## What was claimed, and what was done {#worked-claimed}
+# ## What was claimed {#worked-claimed}
 
 # %%
 reports = Counter(row["report"] for row in rows)
@@ -39,21 +40,43 @@ say(
         f"{counted(count, f'claims of report {report}')} in {report}"
         for report, count in sorted(reports.items())
     )
-    + "). Each becomes a line of a worked sheet: computed exactly, in rationals or with forty "
-    "digits, or in double precision on random inputs, and proved by a computation of another "
-    "kind (automatic differentiation, the definition, all cases). A trial whose line differs from "
-    "its proof fails.",
-    "Where the print is something else, slips are tried: the right line with one change, such as "
+    + "): gradients and their ranges, steps of back-propagation and of Newton's method, margins of "
+    "linear classifiers, kernels, small networks drawn for a purpose. A line follows or it does "
+    "not; with few exceptions there is no chance in it."
+)
+
+# %% [markdown]
+# ## What was run {#worked-run}
+
+# %%
+say(
+    "Each exercise becomes a *sheet*, from its first line on. A line is computed exactly, in "
+    "rationals or with forty digits, or in double precision on random inputs, and *proved* by a "
+    "computation of another kind: automatic differentiation, the definition, all cases. A trial "
+    "whose line differs from its proof fails. No printed value enters a computation.",
+    "Where the print is something else, *slips* are tried: the right line with one change, such as "
     "a dropped term or a wrong sign. Each of them fails the proof when it stands in the place of "
     "the line, which a test shows. A claim is *explained* if one slip gives exactly what is "
     "printed. If none does, a printed number is taken at its own word: if it is not even the "
     "result of its own printed factors it is *impossible*, and *contradicted* if it follows from "
-    "factors that are wrong already. No printed value enters a computation.",
-    summary(rows, "this family"),
+    "factors that are wrong already.",
 )
 
+# %% [markdown]
+# ## Printed against measured {#worked-table}
+
 # %%
-say("The slips that give a printed line:", slips_found(rows))
+say(
+    summary(rows, "this family"),
+    "Printed and right lines stand one below the other in the exercises that follow: formulas are "
+    "too wide for a table.",
+    chapter.by_exercise(
+        rows, f"Worked by hand: {len(rows)} of {total} claims by exercise, profile {profile}."
+    ),
+    "The slips that give a printed line, with their claims. Each has its story in its exercise: "
+    "what is printed, the suspicion, the slip put back into the right line, what that gives.",
+    slips_found(rows),
+)
 
 # %% [markdown]
 # ## Layers without activations, and their derivatives {#worked-plain-layers}
@@ -118,7 +141,7 @@ say(
         "The sigmoid's derivative is a low bump about zero, ReLU's a step to one; through layers "
         "the sigmoid's falls exponentially while ReLU's stays at one.",
     ),
-    *entries(rows, "000-Q1a", "000-Q1b"),
+    *entries(records, rows, "000-Q1a", "000-Q1b"),
 )
 
 # %% [markdown]
@@ -197,7 +220,7 @@ say(
         "plane cut into three regions: x in a wedge to the right, o above a slanted line left of "
         "the wedge, triangles in the rest.",
     ),
-    *entries(rows, "000-Q1c"),
+    *entries(records, rows, "000-Q1c"),
 )
 
 # %% [markdown]
@@ -261,7 +284,7 @@ say(
         "One input, three tests, three differences and an output, beside a function of four "
         "steps through the network's values; without signs the steps only climb.",
     ),
-    *entries(rows, "000-Q1d"),
+    *entries(records, rows, "000-Q1d"),
 )
 
 # %% [markdown]
@@ -370,5 +393,5 @@ say(
         "The staircase of few bumps follows the function coarsely, that of many closely; the "
         "error falls along its bound, in the end by half whenever the units are doubled.",
     ),
-    *entries(rows, "000-Q1e"),
+    *entries(records, rows, "000-Q1e"),
 )

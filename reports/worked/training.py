@@ -149,7 +149,7 @@ say(
 )
 
 # %%
-say(*entries(rows, "001-T2"))
+say(*entries(records, rows, "001-T2"))
 
 # %% [markdown]
 # ## Regression with dropout {#worked-dropout-regression}
@@ -214,4 +214,4 @@ say(
 )
 
 # %%
-say(*entries(rows, "001-T5"))
+say(*entries(records, rows, "001-T5"))

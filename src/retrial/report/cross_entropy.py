@@ -89,17 +89,52 @@ def _stay_inside(*panels: Axes) -> None:
         ax.set_ylim(0, 1.05 * max(tops))
 
 
+def multiples(records: Records) -> NDArray[Any]:
+    """(losses, points) each loss of one wrong example as a multiple of itself at one half."""
+    lines = [records.array("confidence", 0, loss)[0] for loss in LOSSES]
+    return np.stack([line / line[0] for line in lines])
+
+
+def telling(records: Records, confident: float) -> list[float]:
+    """Confidences of the grid that tell the two losses apart, in their order.
+
+    Where the squared error is ahead by most, `confident`, and where cross-entropy's multiple is
+    first twice the squared error's; one that the grid does not reach is left out.
+    """
+    given = records.array("confidence", 0, "probability")
+    cross_entropy, squared_error = multiples(records)
+    ratio = cross_entropy / squared_error
+    found = [float(given[int(ratio.argmin())])] if ratio.min() < 1 else []
+    found += [confident] if given[-1] >= confident else []
+    return sorted(found + ([float(given[int((ratio >= 2).argmax())])] if ratio.max() >= 2 else []))
+
+
 def crossing(records: Records, confidence: float) -> str:
     """The two losses as multiples of theirs at one half, at the first grid point from there on."""
     given = records.array("confidence", 0, "probability")
     at = int(np.argmax(given >= confidence))
     told = []
-    for loss, title in LOSSES.items():
-        line = records.array("confidence", 0, loss)[0]
+    for line, title in zip(multiples(records), LOSSES.values(), strict=True):
         what = f"{title} as a multiple of that at one half"
-        told.append(f"{drawn(line[at] / line[0], records, ['confidence'], what, '.2f')} ({title})")
+        told.append(f"{drawn(line[at], records, ['confidence'], what, '.2f')} ({title})")
     place = drawn(float(given[at]), records, ["confidence"], "confidence", ".3f")
     return f"at {place} {' and '.join(told)}"
+
+
+def severer(records: Records) -> str:
+    """Up to which confidence the squared error is the severer of the two, as multiples go."""
+    given = records.array("confidence", 0, "probability")
+    cross_entropy, squared_error = multiples(records)
+    ahead = np.flatnonzero(squared_error > cross_entropy)
+    if not len(ahead):
+        return "Nowhere on the grid is the squared error the more severe of the two."
+    place = drawn(float(given[ahead[-1]]), records, ["confidence"], "confidence", ".3f")
+    beyond = ahead[-1] + 1 < len(given)
+    between = "" if len(ahead) == ahead[-1] else ", though not throughout"
+    return (
+        f"Up to a confidence of {place} it is the squared error that is the more severe{between}"
+        + ("; beyond it is cross-entropy, and without bound." if beyond else ".")
+    )
 
 
 def _told(rates: NDArray[Any], records: Records, arm: str, what: str) -> str:
@@ -112,7 +147,7 @@ def begun_wrong(records: Records) -> str:
     """Steps until a network that begins sure of a wrong class has half its way behind it."""
     arms = arms_of("wrong")
     rates = np.array(config_value(records, arms["cross-entropy"], "learning_rates"))
-    figure, axes = fig.canvas(2.6, 1, 1, width=4.4)
+    figure, axes = fig.canvas(2.6)
     ax = axes[0, 0]
     lines, some = [], False
     for place, (title, arm) in enumerate(arms.items()):

@@ -1,11 +1,11 @@
 """Page-width entries: a claim's printed line, the right one, and a sentence why."""
 
-import html
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from retrial.core.records import Records
+from retrial.report.stories import labelled, quiet, slip_told
 from retrial.report.tables import badge
 
 Row = Mapping[str, Any]
@@ -14,26 +14,31 @@ Row = Mapping[str, Any]
 LONG = 60
 
 
-def entries(rows: Sequence[Row], *prefixes: str) -> list[str]:
+def entries(records: Records, rows: Sequence[Row], *prefixes: str) -> list[str]:
     """The entries of all claims whose ids begin with one of `prefixes`, as Markdown, in order.
 
-    Raises ValueError when a prefix finds none: a claim would go missing unseen.
+    `records` are those of the worked sheets, from which what a slip gives is drawn. Raises
+    ValueError when a prefix finds none: a claim would go missing unseen.
     """
     for prefix in prefixes:
         if not any(row["id"].startswith(prefix) for row in rows):
             raise ValueError(f"entries: no claim begins with {prefix!r}")
-    return [entry(row) for row in rows if row["id"].startswith(prefixes)]
+    return [entry(row, records) for row in rows if row["id"].startswith(prefixes)]
 
 
-def entry(row: Row) -> str:
-    """One claim: its id, verdict and place; then what is printed, what is right, and why."""
+def entry(row: Row, records: Records) -> str:
+    """One claim: its id, verdict and place; then what is printed, what is right, and why.
+
+    Where the verdict is *explained*, the why is the suspicion of a story: the slip is put back,
+    and what comes out stands last.
+    """
     name = row["id"]
     parts = [
         f"::: {{.entry #line-{name}}}",
         "```{=typst}\n#entry[\n```",
-        f"[**{plain(name)}**](#{name}) {badge(row)} {_quiet('where', row['where'])}",
+        f"[**{plain(name)}**](#{name}) {badge(row)} {quiet('where', row['where'])}",
         *_lines(row),
-        plain(row["why"] or row["reason"]),
+        *_reason(row, records),
         "```{=typst}\n]\n```",
         ":::",
     ]
@@ -62,22 +67,26 @@ def _lines(row: Row) -> Iterator[str]:
     if row["tex"]:
         yield _typeset("printed", row["tex"], row["id"])
     else:
-        yield f"{_quiet('label', 'printed')} {plain(row['statement'])}"
+        yield labelled("printed", plain(row["statement"]))
     if row["right"] and row["verdict"] != "reproduced":
         label = "proxy" if row["verdict"] == "untestable" else "right"
         yield _typeset(label, row["right"], row["id"])
 
 
-def _quiet(kind: str, text: str) -> str:
-    """A label beside the text: `kind` is its class in HTML and its function in typst."""
-    page = f'<span class="{kind}">{html.escape(text)}</span>'
-    return f"`{page}`{{=html}}`#{kind}-of({json.dumps(text, ensure_ascii=False)})`{{=typst}}"
+def _reason(row: Row, records: Records) -> Iterator[str]:
+    """Why the verdict; of an explained line, with the slip and what it gives."""
+    why = plain(row["why"] or row["reason"])
+    if row["verdict"] != "explained":
+        yield why
+        return
+    slip, given = slip_told(row, records)
+    yield labelled("suspicion", why)
+    yield labelled("put back", slip)
+    yield labelled("gives", given)
 
 
 def _typeset(label: str, tex: str, name: str) -> str:
-    line = f"{_quiet('label', label)} ${tex}$"
+    line = labelled(label, f"${tex}$")
     if len(tex) <= LONG:
         return line
-    return (
-        f'::: {{.scroll tabindex=0 role=region aria-label="{label} line of {name}"}}\n{line}\n:::'
-    )
+    return f'::: {{.scroll tabindex=0 role=group aria-label="{label} line of {name}"}}\n{line}\n:::'

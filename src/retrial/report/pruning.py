@@ -32,6 +32,12 @@ MODES = {"one_shot": "in one shot", "iterative": "step by step"}
 SCOPES = {"global": "one ranking", "layer": "one in each layer"}
 
 
+def late(axis: Sequence[float], moderate: float) -> float:
+    """The middle one of the sparsities of an axis beyond a moderate one; else the last."""
+    beyond = [sparsity for sparsity in axis if sparsity > moderate] or list(axis[-1:])
+    return beyond[len(beyond) // 2]
+
+
 def arm_of(scope: str, mode: str, criterion: str) -> str:
     """The name of an arm."""
     return f"{scope}/{mode}/{criterion}"
@@ -91,7 +97,7 @@ def shares_left(axes: Axes, label: str) -> None:
 
 
 def accuracy(records: Records, points: float, shown: Sequence[float]) -> str:
-    """The fall of accuracy along the axis, and accuracies at some sparsities."""
+    """The fall of accuracy along the axis, and accuracies at those of `shown` that are on it."""
     found = panels(records)
     rows = list(dict.fromkeys(scope for scope, _ in found))
     columns = list(dict.fromkeys(mode for _, mode in found))
@@ -118,7 +124,8 @@ def accuracy(records: Records, points: float, shown: Sequence[float]) -> str:
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
     first = records.arms()[0]
-    places = {share: axis_of(records, first).index(share) for share in shown}
+    axis = axis_of(records, first)
+    places = {share: axis.index(share) for share in sorted(set(shown)) if share in axis}
     arms = [arm_of(s, m, name) for s, m in found for name in criteria(records, s, m)]
     lines = [
         [
@@ -257,9 +264,9 @@ def damage(records: Records) -> str:
     arms = [arm for arm in arms if arm in records.arms()]
     if not arms:
         return ""
-    figure, axes = fig.canvas(3.6, width=4.6)
-    ax, below = axes[0, 0], 0
-    for place, arm in enumerate(arms):
+    figure, axes = fig.canvas(3.2, 1, len(arms), sharex=True, sharey=True)
+    below = 0
+    for place, (ax, arm) in enumerate(zip(axes[0], arms, strict=True)):
         predicted, actual = (
             records.curve(arm, f"{kind}_rise")[:, 1:].ravel() for kind in ("predicted", "actual")
         )
@@ -267,15 +274,17 @@ def damage(records: Records) -> str:
         below += int((~shown).sum())
         ax.scatter(
             predicted[shown], actual[shown], s=12, color=fig.CYCLE[place],
-            marker=fig.MARKERS[place], alpha=0.7, linewidth=0, label=SCOPES[arm.split("/")[0]],
+            marker=fig.MARKERS[place], alpha=0.7, linewidth=0,
         )  # fmt: skip
-    ax.set(xscale="log", yscale="log", xlabel="predicted rise of the loss, nats")
-    ax.set_ylabel("actual rise, nats")
-    low = min(ax.get_xlim()[0], ax.get_ylim()[0])
-    high = max(ax.get_xlim()[1], ax.get_ylim()[1])
-    ax.plot([low, high], [low, high], color=fig.BLACK, linewidth=0.9, label="equal")
-    ax.set(xlim=(low, high), ylim=(low, high))
-    figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+        ax.set(xscale="log", yscale="log", xlabel="predicted rise of the loss, nats")
+        ax.set_title(SCOPES[arm.split("/")[0]])
+    first_axes = axes[0, 0]
+    first_axes.set_ylabel("actual rise, nats")
+    low = min(first_axes.get_xlim()[0], first_axes.get_ylim()[0])
+    high = max(first_axes.get_xlim()[1], first_axes.get_ylim()[1])
+    for ax in axes[0]:
+        ax.plot([low, high], [low, high], color=fig.BLACK, linewidth=0.9)
+    first_axes.set(xlim=(low, high), ylim=(low, high))
     first = arms[0]
     lines = [
         [
@@ -297,7 +306,8 @@ def damage(records: Records) -> str:
                 figure,
                 "pruning-damage",
                 "The rise of the loss that OBD predicts from what it removes, against the rise "
-                "that is measured on the same images: every sparsity and seed in one shot. "
+                "that is measured on the same images: every sparsity and seed in one shot; "
+                "the line is where the two are equal. "
                 f"{drawn(below, records, arms, 'points left out')} points where either is not "
                 "above zero are left out.",
                 "Points of actual against predicted rises of the loss. "
@@ -383,6 +393,32 @@ def pixels(records: Records, sparsity: float) -> str:
             f"{name} {_border(one):.3f} and {one[2:-2, 2:-2].mean():.3f}"
             for name, one in zip(names, maps, strict=True)
         ),
+    )
+
+
+def borders(records: Records, sparsity: float) -> str:
+    """Which criteria see the dark border: what is left there and inside, and which leave less."""
+    arms = {name: arm_of("global", "one_shot", name) for name in criteria(records)}
+    place = axis_of(records, next(iter(arms.values()))).index(sparsity)
+    told: list[str] = []
+    see: list[str] = []
+    blind: list[str] = []
+    for name, arm in arms.items():
+        width = records.of(arm)[0]["config"]["hidden"][0]
+        one = records.array(arm, 0, "pixels")[place].reshape(28, 28) / width
+        edge, inside = _border(one), float(one[2:-2, 2:-2].mean())
+        (see if edge < inside / 2 else blind).append(CRITERIA[name])
+        shares = (
+            drawn(share, records, [arm], f"share of weights left, {where}", ".3f")
+            for share, where in ((edge, "border"), (inside, "inside"))
+        )
+        told.append(f"{CRITERIA[name]} {' and '.join(shares)}")
+    return (
+        "At a sparsity of "
+        f"{drawn(sparsity, records, list(arms.values()), 'sparsity')}, of the weights of the two "
+        "outermost rows and columns, and of those inside, the first seed's network keeps shares "
+        f"of: {'; '.join(told)}. Less than half as much at the border as inside is left by: "
+        f"{', '.join(see) or 'none'}; more by: {', '.join(blind) or 'none'}."
     )
 
 

@@ -13,9 +13,11 @@ from retrial.core.records import Records
 from retrial.judging.ledger import CLAIMS, Claim, load_claims, of_family
 from retrial.judging.verdicts import headline, heads
 from retrial.report.numbers import counted
-from retrial.report.tables import FITTED, VERDICTS
+from retrial.report.tables import FITTED, VERDICTS, chapter, small_table
 
 Row = dict[str, Any]
+
+UNDECIDED = ("inconclusive", "untestable")
 
 
 def say(*parts: str) -> None:
@@ -87,3 +89,24 @@ def summary(rows: Sequence[Row], of: str) -> str:
         f"{text} A further {told(FITTED)} came out as printed, but were used to choose what the "
         "report leaves open: they do not count as reproduced."
     )
+
+
+def undecided_table(rows: Sequence[Row], families: Sequence[str], caption: str) -> str:
+    """How many claims of each family are `inconclusive` and `untestable`, with their shares.
+
+    Claims are counted as in headlines; a family without claims is left out.
+    """
+    kept = headlines(rows)
+    lines = []
+    for family in (*families, ""):
+        own = [row for row in kept if family in ("", row["family"])]
+        if not own:
+            continue
+        cells = [counted(len(own), f"claims, curves once: {family or 'all families'}")]
+        for verdict in UNDECIDED:
+            found = [row["id"] for row in own if row["verdict"] == verdict]
+            which = " ".join(found) if family else "of all families"
+            share = f"{len(found)} ({len(found) / len(own):.0%})"
+            cells.append(counted(share, f"{verdict}: {which}") if found else "–")
+        lines.append([chapter(family) if family else "all", *cells])
+    return small_table(["Family", "Claims", *(v.capitalize() for v in UNDECIDED)], lines, caption)

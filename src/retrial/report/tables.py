@@ -29,12 +29,17 @@ DETAILS = (
     ("quote", "The report says"),
     ("rendering", "In English"),
     ("statement", "As a claim"),
+    ("protocol", "Protocol"),
     ("assumes", "Assumes"),
     ("choices", "Left open, and chosen here"),
     ("fitted", "Of these, chosen with this number in view"),
+    ("readings", "Other readings of what is left open"),
+    ("found", "Measured"),
     ("margin", "Margin"),
-    ("fault", "Fault that explains it"),
+    ("picture", "Its runs"),
     ("seeds_needed", "Seeds that would decide"),
+    ("why", "Why"),
+    ("fault", "Fault that explains it"),
     ("evidence", "Record"),
     ("stage", "Stage"),
     ("inputs_md5", "Inputs md5"),
@@ -42,9 +47,14 @@ DETAILS = (
 )
 
 
-def verdict_table(rows: Sequence[Row]) -> str:
-    """The table of all claims: searchable in HTML, compact in print."""
-    return f"{_raw('html', _verdict_html(rows))}\n\n{_raw('typst', _verdict_typst(rows))}\n"
+def verdict_table(rows: Sequence[Row], about: Mapping[str, Row] | None = None) -> str:
+    """The table of all claims: searchable in HTML, compact in print.
+
+    `about` holds for a claim what its row opens to in HTML beyond its verdict row: `protocol`,
+    `picture` (an SVG) and `figure` (the id of what shows it in its chapter).
+    """
+    page, sheet = _verdict_html(rows, about or {}), _verdict_typst(rows)
+    return f"{_raw('html', page)}\n\n{_raw('typst', sheet)}\n"
 
 
 def family_table(rows: Sequence[Row], caption: str) -> str:
@@ -59,7 +69,7 @@ def family_table(rows: Sequence[Row], caption: str) -> str:
     )
     columns = "".join(f'<th scope="col">{name}</th>' for name in head)
     page = (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{_h(caption)}">'
+        f'<div class="scroll" tabindex="0" role="group" aria-label="{_h(caption)}">'
         f'<table class="family"><caption>{_h(caption)}</caption>'
         f"<thead><tr>{columns}</tr></thead><tbody>\n{body}</tbody></table></div>"
     )
@@ -81,7 +91,7 @@ def small_table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str
     # Captions hold numbers, which are links; a label is plain text.
     label = re.sub(r"\[([^\]]*)\]\([^)]*\)\{[^}]*\}", r"\1", caption).replace('"', "'")
     lines = [
-        f'::: {{.scroll tabindex=0 role=region aria-label="{label}"}}',
+        f'::: {{.scroll tabindex=0 role=group aria-label="{label}"}}',
         _line(head),
         "|" + "|".join([":--", *["--:"] * (len(head) - 1)]) + "|",
         *(_line(row) for row in rows),
@@ -113,13 +123,13 @@ def sources(records: Records, caption: str) -> str:
     body = "".join(
         f'<tr><th scope="row">{_breakable(arm)}</th><td class="num">{n}</td>'
         f'<td class="num">{bad}</td><td class="prints">'
-        f"{_h(', '.join(sorted(t['fingerprint'] for t in trials)))}</td></tr>"
+        f"{_h(shortened([t['fingerprint'] for t in trials]))}</td></tr>"
         for arm, n, bad, trials in lines
     )
     name = f"sources-{anchor(records.study)}"
     page = (
         f'<details class="sources" id="{name}"><summary>{_h(caption)}</summary><dl>{items}</dl>'
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{_h(caption)}, by arm">'
+        f'<div class="scroll" tabindex="0" role="group" aria-label="{_h(caption)}, by arm">'
         '<table><thead><tr><th scope="col">Arm</th><th scope="col">Trials</th>'
         '<th scope="col">Diverged</th><th scope="col">Fingerprints</th></tr></thead>'
         f"<tbody>{body}</tbody></table></div></details>"
@@ -215,7 +225,7 @@ def _flat(content: Mapping[str, Any], skip: tuple[str, ...] = ()) -> Iterable[tu
             yield key, ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _verdict_html(rows: Sequence[Row]) -> str:
+def _verdict_html(rows: Sequence[Row], about: Mapping[str, Row]) -> str:
     options = "".join(
         f'<label>{name.capitalize()} <select data-filter="{name}"><option value="">all</option>'
         + "".join(f"<option>{_h(v)}</option>" for v in _values(rows, name))
@@ -230,15 +240,17 @@ def _verdict_html(rows: Sequence[Row]) -> str:
             ("printed", "Printed"), ("measured", "Measured"), ("interval", "Interval"), ("n", "n"),
         )
     )  # fmt: skip
-    body = "".join(_claim_html(row) for row in rows)
+    body = "".join(_claim_html(row, about.get(row["id"], {})) for row in rows)
     return (
         '<form class="filters" role="search" aria-label="Filter the verdicts">\n'
         '<label>Search <input type="search" placeholder="id, quote, reason …"></label>\n'
         f'{options}<button type="reset">Clear</button>\n'
         '<output aria-live="polite"></output></form>\n'
-        '<div class="scroll" tabindex="0" role="region" aria-label="Verdicts of all claims">\n'
-        '<table id="claims"><caption>Every claim with its verdict. A row opens to its quote and '
-        f"its record.</caption>\n<thead><tr>{head}</tr></thead>\n{body}</table></div>"
+        '<div class="scroll" tabindex="0" role="group" aria-label="Verdicts of all claims">\n'
+        '<table id="claims"><caption>Every claim with its verdict. A row opens to its quote, '
+        "protocol, runs and record; its address is this report's with # and its id. In the picture "
+        "of its runs a line is the print, or no difference, and a band its margin.</caption>\n"
+        f"<thead><tr>{head}</tr></thead>\n{body}</table></div>"
     )
 
 
@@ -247,17 +259,16 @@ def _values(rows: Sequence[Row], name: str) -> list[str]:
     return [v for v in VERDICTS if v in present] if name == "verdict" else sorted(present)
 
 
-def _claim_html(row: Row) -> str:
+def _claim_html(row: Row, more: Row) -> str:
     name = _h(row["id"])
     numbers = " ".join(
         f'data-{key}="{_h(_sortable(row[key]))}"' for key in ("printed", "measured", "n", "low")
     )
-    found = (("Measured", measured(row)), ("Interval", interval(row)), ("n", count(row["n"])))
-    items = "".join(f"<dt>{label}</dt><dd>{_h(text)}</dd>" for label, text in found if text)
-    items += "".join(
-        f"<dt>{label}</dt><dd>{_detail(key, row.get(key))}</dd>"
+    content = {**row, **more, "found": _found(row)}
+    items = "".join(
+        f"<dt>{label}</dt><dd>{_detail(key, content.get(key))}</dd>"
         for key, label in DETAILS
-        if row.get(key) not in (None, "", [], {})
+        if content.get(key) not in (None, "", [], {})
     )
     if row.get("evidence"):
         # The record's own metric finds the trials in MLflow; the id finds the stage.
@@ -274,9 +285,22 @@ def _claim_html(row: Row) -> str:
         f'<td class="num by-interval">{_h(interval(row))}</td>'
         f'<td class="num by-n">{_h(count(row["n"]))}</td></tr>\n'
         f'<tr class="about" id="about-{name}"><td colspan="8"><p>{_h(_prose(row["reason"]))}</p>'
-        f'<dl>{items}</dl><p><a href="#{name}">link to this claim</a> · '
-        f'<a href="#family-{anchor(row["family"])}">its family</a></p></td></tr></tbody>\n'
+        f"<dl>{items}</dl><p>{_links(row, more)}</p></td></tr></tbody>\n"
     )
+
+
+def _found(row: Row) -> str:
+    """Measured value, interval and sample size on one line."""
+    size = f"n = {count(row['n'])}" if row["n"] else ""
+    return ", ".join(filter(None, (f"{measured(row)} {interval(row)}".strip(), size)))
+
+
+def _links(row: Row, more: Row) -> str:
+    chapter = f"family-{anchor(row['family'])}"
+    targets = [(row["id"], "link to this claim"), (chapter, "its chapter")]
+    if more.get("figure"):
+        targets.insert(1, (more["figure"], "where it is shown"))
+    return " · ".join(f'<a href="#{_h(target)}">{text}</a>' for target, text in targets)
 
 
 def _sortable(value: Any) -> str:
@@ -286,11 +310,13 @@ def _sortable(value: Any) -> str:
 def _detail(key: str, value: Any) -> str:
     if key == "quote":
         return f"<q>{_h(value)}</q>"
-    if key == "evidence":
+    if key == "picture":
+        return str(value)  # our own SVG
+    if isinstance(value, Mapping):
         pairs = _flat({k: v for k, v in value.items() if v})
         return "<code>" + _h("; ".join(f"{k}: {text}" for k, text in pairs)) + "</code>"
     if key == "fingerprints":
-        return f'<span class="prints">{_h(", ".join(value))}</span>'
+        return f'<span class="prints">{_h(shortened(value))}</span>'
     if isinstance(value, (list, tuple)):
         return _h("; ".join(str(v) for v in value))
     text = _float(value, 4) if isinstance(value, float) else value
@@ -310,6 +336,13 @@ def _verdict_typst(rows: Sequence[Row]) -> str:
 def badge(row: Row) -> str:
     """A row's verdict within a line of Markdown."""
     return f"`{_badge(row)}`{{=html}}`#{_mark(row)}`{{=typst}}"
+
+
+def chapter(family: str) -> str:
+    """A link to a family's chapter within a line of Markdown; its name where print lacks that."""
+    name, target = family.replace("_", " "), f"family-{anchor(family)}"
+    page = f'<a href="#{target}">{_h(name)}</a>'
+    return f"`{page}`{{=html}}`#chapter({_q(target)}, {_q(name)})`{{=typst}}"
 
 
 def _badge(row: Row) -> str:

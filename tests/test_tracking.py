@@ -1,3 +1,5 @@
+import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,17 +11,19 @@ from retrial.core.errors import RetrialError
 from retrial.core.records import Finished
 from retrial.core.trial import Metric, Result, Trial
 from retrial.running import tracking
-from retrial.tools import track
+from retrial.tools import archive, track
+from retrial.tools.published import archive_of
 
 AROUND = {"code": "c0de", "lock": "10cc", "data": {"mnist/train_images.npy": "da7a"}, "pins": {}}
 
 
-def finished(seed: int, study: str = "kernels") -> Finished:
+def finished(seed: int, study: str = "kernels", arm: str = "rbf") -> Finished:
     result = Result(
         {"accuracy": Metric(0.5, 100), "loss": Metric(None, 100)},
         curves={"loss": [2.0, None, float("inf"), 1.0]},
     )
-    return Finished(Trial(study, "rbf", seed, {"C": 1.0}), result, f"{study}{seed:025d}")
+    config = {"C": 1.0, "kernel": arm, "optimiser": {"name": "adam", "rates": [0.1, 0.2]}}
+    return Finished(Trial(study, arm, seed, config), result, f"{study}-{arm}-{seed}")
 
 
 @pytest.fixture(scope="module")
@@ -46,16 +50,45 @@ def test_a_creation_that_was_killed_is_begun_anew(tmp_path: Path) -> None:
     assert len(runs(tmp_path)) == 1
 
 
-def write(root: Path, seeds: range, study: str = "kernels") -> None:
+def write(
+    root: Path, seeds: range, study: str = "kernels", arms: tuple[str, ...] = ("rbf",)
+) -> Path:
     folder = root / "data/results" / study
-    records.write(folder, study, [finished(seed, study) for seed in seeds], [], AROUND)
+    trials = [finished(seed, study, arm) for arm in arms for seed in seeds]
+    records.write(folder, study, trials, [], AROUND)
+    return folder
 
 
-def runs(root: Path, study: str = "kernels") -> list:
+def row(claim: str, *trials: Finished) -> dict:
+    return {"id": claim, "family": "kernels", "fingerprints": [one.fingerprint for one in trials]}
+
+
+def judge(root: Path, *rows: dict) -> None:
+    path = root / "data/results/verdicts/kernels.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(rows))
+
+
+def publish(root: Path, folder: Path, *rows: dict) -> None:
+    """Make the records of `folder` the published ones."""
+    place = root / "reports/published"
+    archived = archive_of(folder.name, place)
+    archived.parent.mkdir(parents=True)
+    archive.pack(folder, archived)
+    (place / "verdicts.json").write_text(json.dumps(rows))
+
+
+def runs(root: Path, study: str = "kernels", where: str = "") -> list:
     with tracking.quiet():
         client = tracking.connect(root)
         experiment = client.get_experiment_by_name(f"retrial/{study}")
+        if where:
+            return list(client.search_runs([experiment.experiment_id], where))
         return list(tracking.all_runs(client, experiment.experiment_id))
+
+
+def names(root: Path, where: str) -> set[str]:
+    return {run.info.run_name for run in runs(root, where=where)}
 
 
 def test_an_observed_trial_is_one_flat_run_with_its_tags(root: Path) -> None:
@@ -74,8 +107,24 @@ def test_an_observed_trial_is_one_flat_run_with_its_tags(root: Path) -> None:
     }
     assert wanted.items() <= run.data.tags.items()
     assert "mlflow.parentRunId" not in run.data.tags
-    assert run.data.params == {"C": "1.0"}
+    assert run.data.params == {
+        "C": "1.0",
+        "kernel": "rbf",
+        "optimiser.name": "adam",
+        "optimiser.rates": "[0.1, 0.2]",
+    }
     assert run.info.status == "FINISHED"
+
+
+def test_a_study_says_what_it_is(root: Path) -> None:
+    with tracking.quiet():
+        client = tracking.connect(root)
+        made_before = client.create_experiment("retrial/kernels")
+        tracking.Index.open("kernels", root)
+        found = client.get_experiment(made_before).tags
+        unknown = client.get_experiment(tracking.Index.open("own", root).experiment).tags
+    assert found["mlflow.note.content"] == "Kernels on 1,000 digits (report 000, section 6)."
+    assert unknown["mlflow.note.content"] == ""
 
 
 def test_what_is_not_finite_is_left_out_and_times_follow_steps(root: Path) -> None:
@@ -89,28 +138,44 @@ def test_what_is_not_finite_is_left_out_and_times_follow_steps(root: Path) -> No
     assert points == [(1, 1000, 2.0), (4, 4000, 1.0)]
 
 
-def test_observing_and_tracking_again_adds_nothing(root: Path) -> None:
-    write(root, range(3))
+def test_observing_and_tracking_again_adds_nothing(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(root, write(root, range(3)), row("000-1", finished(0)))
+    judge(root, row("000-2", finished(0), finished(1)))
     for _ in range(2):
         watch = tracking.observer("kernels", AROUND, root)
         watch(finished(0))
-    assert [done.added for done in track.track(root)] == [2]
-    assert [done.added for done in track.track(root)] == [0]
-    assert len(runs(root)) == 3
+    assert [done.added for done in track.track(root)] == [2, 0]
+    first = {run.info.run_id: run.data for run in runs(root)}
+    with monkeypatch.context() as nothing:
+        for name in ("log_batch", "create_run", "set_experiment_tag", "set_tag"):
+            nothing.setattr(f"mlflow.tracking.MlflowClient.{name}", None)
+        assert [done.added for done in track.track(root)] == [0, 0]
+        track.after_study(root)
+    assert len(first) == 3
+    for run in runs(root):
+        assert run.data.tags == first[run.info.run_id].tags
+        assert run.data.metrics == first[run.info.run_id].metrics
 
 
-def test_a_run_left_open_is_completed_without_doubled_points(root: Path) -> None:
+def test_a_run_left_open_is_completed_without_doubled_points(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     watch = tracking.observer("kernels", AROUND, root)
     watch(finished(0))
     (run,) = runs(root)
     with tracking.quiet():
         client = tracking.connect(root)
         client.update_run(run.info.run_id, status="RUNNING")
+    # A param never changes in MLflow: one that an older version wrote in another way stays.
+    monkeypatch.setattr(tracking, "parameters", lambda _: {"C": "one", "depth": "2"})
     write(root, range(1))
     assert [done.added for done in track.track(root)] == [1]
     with tracking.quiet():
         assert len(client.get_metric_history(run.info.run_id, "epoch/loss")) == 2
-    assert len(runs(root)) == 1
+    (run,) = runs(root)
+    assert (run.data.params["C"], run.data.params["depth"]) == ("1.0", "2")
 
 
 def test_of_two_runs_with_one_fingerprint_the_earlier_stays(root: Path) -> None:
@@ -137,12 +202,82 @@ def test_track_adds_md5s_the_commit_and_claims(root: Path) -> None:
     git = ["git", "-C", str(root), "-c", "user.name=t", "-c", "user.email=t@example.org"]
     for arguments in (["init", "-q"], ["add", "dvc.lock"], ["commit", "-qm", "t"]):
         subprocess.run([*git, *arguments], check=True)
-    track.track(root, {("kernels", "rbf"): ["000-1", "000-2"]})
+    judge(root, row("000-2", finished(0)), row("000-1", finished(0)))
+    track.track(root)
     (run,) = runs(root)
     tags = run.data.tags
     assert tags["md5.data/raw/mnist"] == "aa.dir"
     assert tags["md5.data/results/kernels/records.json"] == "bb"
-    assert (tags["claims"], tags["dirty"], len(tags["commit"])) == ("000-1,000-2", "false", 40)
+    assert (tags["claims"], tags["dirty"], len(tags["commit"])) == ("000-1,000-2,", "false", 40)
+
+
+def test_runs_are_found_by_claim_arm_seed_param_and_metric(root: Path) -> None:
+    write(root, range(2), arms=("rbf", "linear/1", "linear/255"))
+    linear = [finished(seed, arm="linear/1") for seed in range(2)]
+    judge(root, row("000-1", *linear), row("000-10", finished(0)), row("000-1-b", *linear[:1]))
+    track.after_study(root)
+    both = {"linear/1 · 0", "linear/1 · 1"}
+    assert names(root, "tags.claims LIKE '%000-1,%'") == both
+    assert names(root, "tags.claims LIKE '%000-1%'") == both | {"rbf · 0"}
+    assert names(root, "tags.claims LIKE '%000-1-b,%' and tags.current = 'true'") == {
+        "linear/1 · 0"
+    }
+    assert names(root, "tags.arm LIKE 'linear/%' and tags.seed = '1'") == {
+        "linear/1 · 1",
+        "linear/255 · 1",
+    }
+    assert names(root, "params.kernel = 'rbf' and metrics.accuracy > 0.4") == {"rbf · 0", "rbf · 1"}
+    assert names(root, "params.`optimiser.name` = 'sgd'") == set()
+
+
+def test_each_filter_of_the_readme_chooses_some_runs(root: Path) -> None:
+    text = Path(__file__).parents[1].joinpath("README.md").read_text(encoding="utf-8")
+    filters = re.findall(r"\| `((?:tags|params|metrics)\.[^`]*)` \|", text)
+    assert len(filters) == 3
+    result = Result({}, status="diverged")
+    other = Finished(Trial("kernels", "subset/rbf/255", 0, {"pixel_top": 255}), result, "other")
+    folder = write(root, range(1))
+    publish(root, folder, row("003-2-calib", finished(0)))
+    records.write(folder, "kernels", [other], [], AROUND)
+    track.track(root)
+    found = [names(root, where) for where in filters]
+    assert found == [{"rbf · 0"}, {"subset/rbf/255 · 0"}, {"subset/rbf/255 · 0"}]
+
+
+def test_the_runs_of_an_arm_differ_by_seed_alone(root: Path) -> None:
+    write(root, range(3), arms=("rbf", "linear"))
+    track.track(root)
+    found = [(run.data.tags["arm"], run.data.tags["seed"]) for run in runs(root)]
+    assert sorted(found) == [(arm, str(seed)) for arm in ("linear", "rbf") for seed in range(3)]
+
+
+def test_runs_of_other_records_are_told_apart_and_rest_under_no_claim(root: Path) -> None:
+    publish(root, write(root, range(2)), row("000-1", finished(0), finished(1)))
+    write(root, range(1, 3))
+    judge(root, row("000-2", finished(1), finished(2)))
+    track.track(root)
+    found = {
+        run.data.tags["seed"]: [
+            run.data.tags.get(key) for key in ("published", "current", "claims")
+        ]
+        for run in runs(root)
+    }
+    assert found == {
+        "0": ["true", "false", "000-1,"],
+        "1": ["true", "true", "000-1,000-2,"],
+        "2": ["false", "true", "000-2,"],
+    }
+    write(root, range(3, 4))
+    judge(root, row("000-2", finished(3)))
+    track.after_study(root)
+    assert names(root, "tags.current = 'true'") == {"rbf · 3"}
+    assert names(root, "tags.claims LIKE '%000-2,%'") == {"rbf · 3"}
+    assert names(root, "tags.published = 'true'") == {"rbf · 0", "rbf · 1"}
+
+
+def test_a_tag_holds_whole_ids_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(track, "TAG_LENGTH", 13)
+    assert track.joined(["000-3", "000-1", "000-2"]) == "000-1,000-2,"
 
 
 @pytest.mark.parametrize(
@@ -164,4 +299,10 @@ def test_an_unreachable_server_is_one_warning_line_and_no_failure(
     write(tmp_path, range(1))
     with pytest.raises(RetrialError, match="did not take a run"):
         track.track(tmp_path)
+    capsys.readouterr()
+    track.after_study(tmp_path)
+    output = capsys.readouterr()
+    assert (output.out, output.err.count("\n")) == ("", 1)
+    assert output.err.startswith(f"warning: {tmp_path}/data/results/kernels: MLflow at ")
+    assert output.err.endswith("; `retrial track` tries again\n")
     assert not (tmp_path / tracking.DATABASE).exists()

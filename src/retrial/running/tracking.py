@@ -2,9 +2,11 @@
 
 The records are the truth and published tables never read MLflow, so nothing that goes wrong here
 may fail a study: one line says so, and `retrial track` sends the same runs later. A run is found
-by its tag `fingerprint`; writing a trial twice adds nothing.
+by its tag `fingerprint`; writing a trial twice adds nothing. What a run has to do with claims is
+known once they are judged: `retrial.tools.track` adds it.
 """
 
+import ast
 import logging
 import os
 import re
@@ -13,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -27,6 +30,7 @@ FINGERPRINT = "fingerprint"
 METRICS, PARAMS = 1000, 100
 PARAM_LENGTH, TAG_LENGTH = 6000, 5000
 STEP_MILLISECONDS = 1000
+DESCRIPTION = "mlflow.note.content"
 
 
 def local_uri(root: Path) -> str:
@@ -41,11 +45,12 @@ def tracking_uri(root: Path) -> str:
 
 @dataclass
 class Run:
-    """What the index knows of a run in MLflow."""
+    """What the index knows of a run in MLflow; `params` are their names, which never change."""
 
     id: str
     closed: bool
     tags: dict[str, str]
+    params: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -60,15 +65,19 @@ class Index:
     def open(cls, study: str, root: Path) -> "Index":
         """Connect, and fetch the known runs of `study` once. Raises whatever MLflow raises.
 
-        Of two runs with one fingerprint the later is deleted.
+        Of two runs with one fingerprint the later is deleted. The experiment is described by the
+        first line of the study's module.
         """
         client = connect(root)
         name = f"retrial/{study}"
+        about = described(study)
         known = client.get_experiment_by_name(name)
         if known is None:
             local = tracking_uri(root) == local_uri(root)
             place = (root.resolve() / ARTIFACTS / study).as_uri() if local else None
-            return cls(client, client.create_experiment(name, artifact_location=place), {})
+            return cls(client, client.create_experiment(name, place, {DESCRIPTION: about}), {})
+        if DESCRIPTION not in known.tags:
+            client.set_experiment_tag(known.experiment_id, DESCRIPTION, about)
         runs: dict[str, Run] = {}
         for run in sorted(all_runs(client, known.experiment_id), key=age):
             tags = dict(run.data.tags)
@@ -76,7 +85,8 @@ class Index:
             if key in runs:
                 client.delete_run(run.info.run_id)
             elif key:
-                runs[key] = Run(run.info.run_id, run.info.status == "FINISHED", tags)
+                closed = run.info.status == "FINISHED"
+                runs[key] = Run(run.info.run_id, closed, tags, frozenset(run.data.params))
         return cls(client, known.experiment_id, runs)
 
     def add(self, finished: Finished, tags: Mapping[str, str]) -> bool:
@@ -95,20 +105,30 @@ class Index:
             name = f"{finished.trial.arm} · {finished.trial.seed}"
             run = self.client.create_run(self.experiment, tags=dict(tags), run_name=name)
             self.runs[key] = Run(run.info.run_id, False, dict(tags))
-        identity = self.runs[key].id
+        known = self.runs[key]
         points = [
             Point(point.key, point.value, point.step * STEP_MILLISECONDS, point.step)
             for point in measured(finished.result)
         ]
         # MLflow takes 1000 entities of all kinds in one request.
-        params = [Param(*pair) for pair in parameters(finished.trial).items()]
+        config = parameters(finished.trial)
+        params = [Param(*pair) for pair in config.items() if pair[0] not in known.params]
         first = METRICS - len(params)
-        self.client.log_batch(identity, metrics=points[:first], params=params)
+        self.client.log_batch(known.id, metrics=points[:first], params=params)
         for start in range(first, len(points), METRICS):
-            self.client.log_batch(identity, metrics=points[start : start + METRICS])
-        self.client.set_terminated(identity)
-        self.runs[key].closed = True
+            self.client.log_batch(known.id, metrics=points[start : start + METRICS])
+        self.client.set_terminated(known.id)
+        known.closed = True
         return True
+
+
+def described(study: str) -> str:
+    """The first line of what the module of a study says of itself; "" where there is none."""
+    spec = find_spec(f"retrial.studies.{study}")
+    if spec is None or spec.origin is None:
+        return ""
+    source = Path(spec.origin).read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
 
 
 def age(run: Any) -> tuple[int, str]:
@@ -203,9 +223,24 @@ def measured(result: Result) -> list[Point]:
 
 
 def parameters(trial: Trial) -> dict[str, str]:
-    """A trial's config as MLflow's params, values as JSON."""
-    config = sorted(trial.config.items())[:PARAMS]
-    return {safe(key): canonical(value)[:PARAM_LENGTH] for key, value in config}
+    """A trial's config as MLflow's params: a text as it is, other values as JSON.
+
+    What lies within a mapping is a param of its own, such as `optimiser.learning_rate`.
+    """
+    config = sorted(dict(flat(trial.config)).items())[:PARAMS]
+    return {
+        safe(key): (value if isinstance(value, str) else canonical(value))[:PARAM_LENGTH]
+        for key, value in config
+    }
+
+
+def flat(config: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of nested mappings, each with the path of its keys, joined by dots."""
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            yield from flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
 
 
 def tags(finished: Finished, around: Mapping[str, Any]) -> dict[str, str]:

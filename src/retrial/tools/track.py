@@ -1,25 +1,34 @@
-"""Brings MLflow up to date with all records, and tells each run where its trial stands."""
+"""Brings MLflow up to date with all records, and tells each run where its trial stands.
+
+Tags that only this module writes: `claims`, the ids of the claims whose verdicts rest on the run,
+each with a comma behind it, so that LIKE '%000-1,%' finds that claim and not 000-10; `current`,
+whether the last run's records hold it; `published`, whether the published ones do; the md5s of
+dvc.lock; and the commit.
+"""
 
 import csv
 import subprocess
+import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from retrial.core.config import read_yaml
 from retrial.core.errors import RetrialError
 from retrial.core.records import CURVES, RECORDS, Finished, Records
 from retrial.core.trial import Metric, Result, Trial
-from retrial.judging.verdicts import RESULTS
+from retrial.judging.verdicts import RESULTS, VERDICTS, read_rows
 from retrial.running.tracking import PARAMS as BATCH
-from retrial.running.tracking import TAG_LENGTH, Index, complaint, quiet, safe, tags
+from retrial.running.tracking import TAG_LENGTH, Index, Run, complaint, quiet, safe, tags
 from retrial.tools.locks import LOCK
 from retrial.tools.places import PUBLISHED
+from retrial.tools.published import archive_of, laid_out, published_rows
 
 COMMIT, DIRTY = "commit", "dirty"
-
-Claims = Mapping[tuple[str, str], Sequence[str]]
+CLAIMS, CURRENT, IN_PRINT = "claims", "current", "published"
+NO, YES = "false", "true"
 
 
 class Tracked(NamedTuple):
@@ -30,59 +39,143 @@ class Tracked(NamedTuple):
     added: int
 
 
-def track(root: Path, claims: Claims | None = None) -> list[Tracked]:
-    """Bring MLflow up to date with all records below `root`, published ones included.
+class Source(NamedTuple):
+    """Records that MLflow is to show: of the last run, or published ones.
 
-    `claims` maps (study, arm) to the ids of the claims that rest on that arm. Raises RetrialError
-    when MLflow does not answer; running again adds nothing.
+    `folder` is where they lie for a reader, the archive of published ones. `tags` hold for each of
+    their runs.
     """
-    done = []
+
+    records: Records
+    folder: Path
+    tags: Mapping[str, str]
+
+
+def track(root: Path, published: bool = True) -> list[Tracked]:
+    """Bring MLflow up to date with all records below `root`, by default with published ones too.
+
+    Raises RetrialError when MLflow does not answer; running again adds nothing.
+    """
     git = commit(root)
-    for base in (root / RESULTS, root / PUBLISHED):
-        sums = md5s((root if base == root / RESULTS else base) / LOCK)
-        for path in sorted(base.glob(f"*/{RECORDS}")):
-            records = Records.load(path.parent)
-            everywhere = {
-                **{f"md5.{safe(key)}": value for key, value in sums.get(records.study, {}).items()},
-                "published": str(base == root / PUBLISHED).lower(),
-            }
+    rows = list(verdict_rows(root))
+    claims = claims_by_run(rows)
+    done = []
+    with sources(root, published) as found:
+        for study, of_study in found.items():
             try:
                 with quiet():
-                    index = Index.open(records.study, root)
-                    done.append(_track_folder(index, records, everywhere, git, claims or {}))
+                    done += _track_study(study, of_study, root, claims, git)
             except Exception as error:
-                raise RetrialError(f"{path.parent}: {complaint(root, error)}") from error
+                where = of_study[0].folder
+                raise RetrialError(f"{where}: {complaint(root, error)}") from error
     return done
 
 
-def _track_folder(
-    index: Index,
-    records: Records,
-    everywhere: Mapping[str, str],
+def after_study(root: Path) -> None:
+    """Bring MLflow up to date with the records of a study that has just ended.
+
+    Where MLflow does not answer, one line says so: the study has succeeded all the same.
+    """
+    try:
+        track(root, published=False)
+    except RetrialError as error:
+        print(f"warning: {error}; `retrial track` tries again", file=sys.stderr, flush=True)
+
+
+def _track_study(
+    study: str,
+    found: Sequence[Source],
+    root: Path,
+    claims: Mapping[str, str],
     git: Mapping[str, str],
-    claims: Claims,
-) -> Tracked:
-    added = 0
-    everything = finished_trials(records)
-    for finished in everything:
-        added += index.add(finished, tags(finished, records.provenance))
-        ids = claims.get((records.study, finished.trial.arm), ())
-        more = dict(everywhere)
-        if ids:
-            more["claims"] = ",".join(ids)[:TAG_LENGTH]
+) -> list[Tracked]:
+    """Send the trials of one study, and set the tags of all its runs, those of old trials too."""
+    index = Index.open(study, root)
+    done = []
+    places = dict.fromkeys({CURRENT, IN_PRINT} & {key for one in found for key in one.tags}, NO)
+    wanted: dict[str, dict[str, str]] = defaultdict(dict)
+    for source in found:
+        everything = finished_trials(source.records)
+        added = 0
+        for finished in everything:
+            more = wanted[finished.fingerprint]
+            more.update(source.tags)
+            shown = {**places, **more, CLAIMS: claims.get(finished.fingerprint, ""), **git}
+            given = tags(finished, source.records.provenance)
+            added += index.add(finished, {**given, **{k: v for k, v in shown.items() if v}})
+        done.append(Tracked(source.folder, len(everything), added))
+    for fingerprint, run in index.runs.items():
+        more = {**places, **wanted.get(fingerprint, {}), CLAIMS: claims.get(fingerprint, "")}
         # The commit at which a run was first sent stays with it, unless that one was dirty.
-        if index.runs[finished.fingerprint].tags.get(DIRTY) != "false":
+        if fingerprint in wanted and run.tags.get(DIRTY) != NO:
             more |= git
-        retag(index, finished.fingerprint, more)
-    return Tracked(records.folder, len(everything), added)
+        retag(index, run, more)
+    return done
 
 
-def retag(index: Index, fingerprint: str, tags: Mapping[str, str]) -> None:
-    """Set the tags of a known run that are new or have another value."""
+@contextmanager
+def sources(root: Path, published: bool) -> Iterator[dict[str, list[Source]]]:
+    """The records below `root` by study, published ones first: what follows has the last word.
+
+    Published records are unpacked to files that exist only within the block.
+    """
+    found: dict[str, list[Source]] = defaultdict(list)
+    with ExitStack() as stack:
+        if published:
+            place = root / PUBLISHED
+            view = stack.enter_context(laid_out(place))
+            for one in _sources(view, IN_PRINT, md5s(place / LOCK)):
+                shown = archive_of(one.records.study, place)
+                found[one.records.study].append(one._replace(folder=shown))
+        for one in _sources(root / RESULTS, CURRENT, md5s(root / LOCK)):
+            found[one.records.study].append(one)
+        yield found
+
+
+def _sources(base: Path, kind: str, sums: Mapping[str, Mapping[str, str]]) -> Iterator[Source]:
+    for path in sorted(base.glob(f"*/{RECORDS}")):
+        records = Records.load(path.parent)
+        everywhere = {f"md5.{safe(key)}": v for key, v in sums.get(records.study, {}).items()}
+        yield Source(records, path.parent, {**everywhere, kind: YES})
+
+
+def verdict_rows(root: Path) -> Iterator[Mapping[str, Any]]:
+    """The verdict rows of the last run and the published ones, as far as there are any."""
+    for path in sorted((root / VERDICTS).glob("*.json")):
+        yield from read_rows(path)
+    yield from published_rows(root / PUBLISHED)
+
+
+def claims_by_run(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """By fingerprint: the ids of the claims whose verdicts rest on a trial, each with a comma.
+
+    Ids that no tag could hold any more are left out.
+    """
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    for row in rows:
+        for fingerprint in row["fingerprints"]:
+            found[fingerprint][row["id"]] = None
+    return {key: joined(ids) for key, ids in found.items()}
+
+
+def joined(ids: Iterable[str]) -> str:
+    """Ids in order of their text, each with a comma behind it, as many as a tag can hold."""
+    text = ""
+    for one in sorted(ids):
+        if len(text) + len(one) + 1 > TAG_LENGTH:
+            break
+        text += f"{one},"
+    return text
+
+
+def retag(index: Index, run: Run, tags: Mapping[str, str]) -> None:
+    """Set the tags of a known run that are new or have another value.
+
+    An empty value is set only where it takes the place of another.
+    """
     from mlflow.entities import RunTag
 
-    run = index.runs[fingerprint]
-    changed = [RunTag(key, value) for key, value in tags.items() if run.tags.get(key) != value]
+    changed = [RunTag(key, value) for key, value in tags.items() if run.tags.get(key, "") != value]
     for start in range(0, len(changed), BATCH):
         index.client.log_batch(run.id, tags=changed[start : start + BATCH])
     run.tags.update(tags)

@@ -24,6 +24,7 @@ test: $(TEST_READY)
 
 ## the runs of all trials in MLflow, on this machine only or on the server of MLFLOW_TRACKING_URI
 ui: $(STUDY_READY)
+	@echo "Bringing MLflow up to date with the records: up to minutes the first time."
 	@retrial track
 	@case "$$MLFLOW_TRACKING_URI" in \
 	http*) echo "The runs are on the server at $${MLFLOW_TRACKING_URI#*@}" ;; \

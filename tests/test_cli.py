@@ -11,13 +11,14 @@ import pytest
 from click.testing import CliRunner, Result
 from synthetic import CLAIM, FAMILY, project, write_results
 
-from retrial.cli import cli, columns, main
+from retrial.cli import cli, main
 from retrial.core.errors import DEBUG_VARIABLE, RetrialError
 from retrial.tools import pipeline, plan
+from retrial.tools.listing import columns
 
 COMMANDS = (
     "check", "choose", "diff", "lock-report", "plan", "predict", "publish", "quotes", "run", "show",
-    "study", "track", "verdicts", "verify",
+    "study", "track", "verdicts", "verify", "worksheet",
 )  # fmt: skip
 
 

@@ -4,11 +4,10 @@ Modules are imported where they are used, so that `--help` answers at once.
 """
 
 import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import click
 
@@ -64,6 +63,7 @@ def verdicts(family: str | None, verdict: str | None) -> None:
     """List the verdicts of the last run beside the published ones."""
     from retrial.judging.ledger import TOTAL
     from retrial.report.card import short
+    from retrial.tools.listing import columns, counts, fitted_on, verdict_tables
 
     rows, published = verdict_tables()
     chosen = [
@@ -106,6 +106,7 @@ def show(claim_id: str) -> None:
     from retrial.judging.verdicts import VERDICTS as FOLDER
     from retrial.judging.verdicts import read_rows
     from retrial.report.card import card
+    from retrial.tools.listing import verdict_tables
 
     claim = find(load_claims(), claim_id)
     path = FOLDER / f"{claim.family}.json"
@@ -139,10 +140,12 @@ def study(profile: str | None) -> None:
     """
     from retrial.core.config import profile_name
     from retrial.tools import pipeline
+    from retrial.tools.track import after_study
 
     chosen = profile or profile_name()
     print_plan(chosen)
     pipeline.run_profile(chosen)
+    after_study(Path())
     click.get_current_context().invoke(verdicts, family=None, verdict=None)
     for line in pipeline.lock_report():
         click.echo(line)
@@ -207,10 +210,9 @@ def track() -> None:
     Running it again adds nothing. The runs go to mlflow.db in the project, or to the server that
     MLFLOW_TRACKING_URI names.
     """
-    from retrial.judging.ledger import load_claims
     from retrial.tools import track as tracker
 
-    done = tracker.track(Path(), claims_by_arm(load_claims()))
+    done = tracker.track(Path())
     for one in done:
         click.echo(f"{one.folder}: {one.trials} trials, {one.added} new in MLflow")
     if not done:
@@ -251,13 +253,27 @@ def choose(records: Path | None, family: str) -> None:
 
 @cli.command()
 @click.option("--family", "families", multiple=True, help="Only this family; may be repeated.")
+@click.option(
+    "--measure", type=click.FloatRange(min=0), metavar="SECONDS",
+    help="Copy nothing; run the costliest published trial of at most SECONDS of each study whose "
+    "memory is not known, and note that.",
+)  # fmt: skip
 @in_project
-def publish(families: tuple[str, ...]) -> None:
+def publish(families: tuple[str, ...], measure: float | None) -> None:
     """Copy paper-profile results to reports/published/."""
+    from retrial.tools.manifest import changed_studies
+    from retrial.tools.measure import measure as measured
+    from retrial.tools.places import PUBLISHED
     from retrial.tools.publish import publish as copy
 
+    if measure is not None:
+        for line in measured(measure):
+            click.echo(line)
+        return
     for path in copy(families):
         click.echo(path)
+    for study in changed_studies(PUBLISHED):
+        click.echo(f"note: the code of {study} has changed since it was published, run it again")
 
 
 @cli.command()
@@ -270,8 +286,9 @@ def publish(families: tuple[str, ...]) -> None:
 def verify(sample: int, seed: int) -> None:
     """Check published results, and run some trials again.
 
-    Every file's hash is compared, every verdict is judged again from its published records, and
-    a sample of trials is run again in a fresh process, without the trial store and the DVC cache,
+    Every file's hash is compared; every verdict is judged again from its published records; the
+    code of each study must be what it was, and each margin older than the records it judges. A
+    sample of trials is run again in a fresh process, without the trial store and the DVC cache,
     and must come out byte for byte; where qemu-user is installed, on an emulated CPU as well.
     """
     from retrial.tools import verify as verifier
@@ -279,7 +296,7 @@ def verify(sample: int, seed: int) -> None:
 
     checks: list[Iterable[verifier.Check]] = []
     if PUBLISHED.exists():
-        checks += [verifier.hashes(Path()), verifier.verdicts(Path())]
+        checks.append(verifier.published(Path()))
     else:
         click.echo("Nothing is published yet; trials of the last run are checked.")
     if sample:
@@ -315,6 +332,30 @@ def quotes(reports: Path) -> None:
     if missing:
         raise RetrialError(f"{len(missing)} of {len(claims)} quotes were not found")
     click.echo(f"All {len(claims)} quotes stand in their reports.")
+
+
+@cli.command()
+@click.option("--family", help="Only claims of this family of experiments.")
+@click.option("--report", help="Only claims of this report, such as 003.")
+@click.option(
+    "--count", type=click.IntRange(min=1), default=12, show_default=True,
+    help="Claims on the sheet, at most.",
+)  # fmt: skip
+@click.option("--seed", default=0, show_default=True, help="Draws another sheet.")
+@click.option(
+    "--out", type=ANY, default="worksheet.html", show_default=True, help="The file to write."
+)
+@in_project
+def worksheet(family: str | None, report: str | None, count: int, seed: int, out: Path) -> None:
+    """Write a sheet on which a class predicts verdicts.
+
+    Each claim stands with its protocol, its seeds and CPU time; its verdict opens when asked for,
+    and on paper stands on the last page.
+    """
+    from retrial.tools.worksheet import worksheet as made
+
+    out.write_text(made(Path(), family, report, count, seed), encoding="utf-8")
+    click.echo(f"worksheet: {out}")
 
 
 @cli.command()
@@ -373,58 +414,6 @@ def predict(images: list[tuple[str, Path]]) -> None:
             click.echo(line)
     if bad:
         raise RetrialError(f"{bad} of {len(images)} files could not be read")
-
-
-def verdict_tables(
-    needed: bool = True,
-) -> tuple[dict[str, Mapping[str, str]], dict[str, Mapping[str, str]]]:
-    """The verdict tables of the last run and of reports/published by claim; {} for none."""
-    from retrial.judging.verdicts import TABLE
-    from retrial.tools.diff import read_table
-    from retrial.tools.places import PUBLISHED
-
-    published = PUBLISHED / TABLE.name
-    if needed and not published.exists():
-        return read_table(TABLE), {}
-    tables = [read_table(path) if path.exists() else {} for path in (TABLE, published)]
-    return tables[0], tables[1]
-
-
-def fitted_on(claims: Iterable[str]) -> dict[str, bool]:
-    """For each of this run's claims whether some choice was made with its number in view."""
-    from retrial.judging.verdicts import VERDICTS as FOLDER
-    from retrial.judging.verdicts import read_rows
-
-    rows = (row for path in sorted(FOLDER.glob("*.json")) for row in read_rows(path))
-    known = set(claims)
-    return {row["id"]: bool(row["fitted"]) for row in rows if row["id"] in known}
-
-
-def counts(rows: Iterable[Mapping[str, str]], fitted: Mapping[str, bool]) -> str:
-    """How many claims have which verdict; the published table does not tell fitted ones apart."""
-    from retrial.judging.verdicts import headline
-
-    found = Counter(headline({**row, "fitted": fitted.get(row["id"], False)}) for row in rows)
-    order = [kind for name in VERDICTS for kind in sorted(found) if kind.startswith(name)]
-    return "; ".join(f"{found[kind]} {kind}" for kind in order)
-
-
-def claims_by_arm(claims: Iterable[Any]) -> dict[tuple[str, str], list[str]]:
-    """The ids of the claims that rest on an arm, by (study, arm)."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for claim in claims:
-        for arm in claim.evidence.arms:
-            found.setdefault((claim.family, arm), []).append(claim.id)
-    return found
-
-
-def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as aligned text, two spaces between columns."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
 
 
 main = reported(cli)

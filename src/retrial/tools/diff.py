@@ -13,6 +13,7 @@ from typing import Any
 
 from retrial.core.errors import RetrialError
 from retrial.judging.verdicts import TABLE
+from retrial.report.card import short
 from retrial.tools.locks import (
     Difference,
     Stage,
@@ -164,7 +165,7 @@ def lines(change: Change) -> list[str]:
     for old, new in change.moved:
         out.append(
             f"{new['id']}: {old['verdict']} → {new['verdict']} (printed {new['printed'] or '–'}, "
-            f"measured {old['measured'] or '–'} → {new['measured'] or '–'})"
+            f"measured {short(old['measured'])} → {short(new['measured'])})"
         )
         out.append(f"    {new['reason']}")
     out.append(

@@ -9,12 +9,13 @@ from ruamel.yaml import YAML
 from synthetic import CLAIM, FAMILY, git, project, write_results
 
 from retrial.core.errors import RetrialError
+from retrial.judging.ledger import load_claims
 from retrial.judging.searches import Search
 from retrial.judging.verdicts import read_rows
 from retrial.tools import publish as module
 from retrial.tools.locks import md5, profiles, read_lock
 from retrial.tools.publish import publish
-from retrial.tools.published import archive_of, laid_out
+from retrial.tools.published import archive_of, judged_again, laid_out
 from retrial.tools.verify import hashes
 
 PUBLISHED = Path("reports/published")
@@ -44,7 +45,11 @@ def test_paper_results_are_copied_with_lock_tables_and_manifest(root: Path) -> N
         assert [row["id"] for row in csv.DictReader(stream)] == [CLAIM]
     lock = read_lock(root / PUBLISHED / "dvc.lock")
     assert profiles(lock) == {"paper"}
-    assert lock == read_lock(root / "dvc.lock")
+    # What is made of all families is made anew of all that is published.
+    own = {
+        name: stage for name, stage in read_lock(root / "dvc.lock").items() if name != "verdicts"
+    }
+    assert lock == own
     with laid_out(root / PUBLISHED) as view:
         results = root / "data/results"
         for name in (f"{FAMILY}/records.json", f"{FAMILY}/arrays.npz"):
@@ -63,7 +68,11 @@ def test_nothing_else_is_left_behind(root: Path) -> None:
     }  # fmt: skip
 
 
-def test_the_other_families_stay(root: Path) -> None:
+def test_the_other_families_keep_their_records_and_are_judged_again(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The family's readings are of other arms than this project has.
+    monkeypatch.setattr("retrial.judging.multiverse.NUMBERS", {})
     publish([], root)
     claims = (root / "claims/000.yaml").read_text()
     other = claims.split("groups:\n")[1].replace(FAMILY, "shift").replace(CLAIM, "000-3-x")
@@ -71,13 +80,16 @@ def test_the_other_families_stay(root: Path) -> None:
     git(root, "add", "-A")
     git(root, "commit", "-qm", "another")
     rows = read_rows(root / PUBLISHED / "verdicts.json")
-    rows.append({**rows[0], "id": "000-3-x", "family": "shift"})
+    rows.append({**rows[0], "id": "000-3-x", "family": "shift", "verdict": "untestable"})
     (root / PUBLISHED / "verdicts.json").write_text(json.dumps(rows))
     shutil.copy(archive_of(FAMILY, root / PUBLISHED), archive_of("shift", root / PUBLISHED))
     write_results(root, "paper", "contradicted")
     publish([FAMILY], root)
-    found = {row["id"]: row["verdict"] for row in read_rows(root / PUBLISHED / "verdicts.json")}
-    assert found == {CLAIM: "contradicted", "000-3-x": "reproduced"}
+    rows = read_rows(root / PUBLISHED / "verdicts.json")
+    found = {row["id"]: row["verdict"] for row in rows}
+    again = judged_again("shift", load_claims(root / "claims"), ["000-3-x"], root / PUBLISHED)
+    assert found == {CLAIM: "contradicted", "000-3-x": again[0]["verdict"]}
+    assert again[0]["verdict"] != "untestable"
     assert archive_of("shift", root / PUBLISHED).exists()
 
 
@@ -176,7 +188,7 @@ def test_a_study_without_claims_is_published_by_its_name(
     monkeypatch.setattr(module, "WITHOUT_CLAIMS", ("search",))
     assert archive_of("search", root / PUBLISHED) in publish(["search"], root)
     assert json.loads((root / PUBLISHED / "verdicts.json").read_text()) == []
-    assert list(read_lock(root / PUBLISHED / "dvc.lock")) == ["search", "verdicts"]
+    assert list(read_lock(root / PUBLISHED / "dvc.lock")) == ["search"]
     publish([], root)
     assert [row["id"] for row in read_rows(root / PUBLISHED / "verdicts.json")] == [CLAIM]
     (root / "data/results/search/records.json").unlink()

@@ -2,8 +2,10 @@
 
 What is published must be what committed code makes of the paper profile: the tree is clean but for
 the profile itself, and every stage behind the results agrees with dvc.lock file by file, which a
-failed stage, or one whose inputs changed later, does not. The published report is made anew from
-all that is published. All of it is put together elsewhere first: what is refused changes nothing.
+failed stage, or one whose inputs changed later, does not. Families that are published already and
+are not run again keep their records, and are judged again from them: all verdicts follow from one
+ledger and one set of rules. The published report is made anew from all that is published. All of it
+is put together elsewhere first: what is refused changes nothing.
 """
 
 import shutil
@@ -38,20 +40,23 @@ from retrial.tools.manifest import manifest, read_manifest, write_manifest
 from retrial.tools.margins import History, late
 from retrial.tools.places import PUBLISHED, ROWS
 from retrial.tools.published import (
+    PROFILE,
     archive_of,
     by_family,
+    judged_again,
     laid_out,
     published_rows,
     published_studies,
 )
 
-PROFILE = "paper"
 # Studies that a family's own study runs on, and that no claim belongs to.
 BEFORE = {"code_classifier": ["features"]}
 # Studies that no claim of the ledger belongs to, published like a family without verdicts.
 WITHOUT_CLAIMS = ("controls",)
 # Bytes of all that is published together.
 SIZE_AT_MOST = 20_000_000
+# How the names of stages begin that make something of records.
+JUDGING = ("judge", "verdicts", "report")
 
 
 def publish(families: Sequence[str] = (), root: Path = Path()) -> list[Path]:
@@ -209,14 +214,18 @@ def require_small(folder: Path) -> None:
 def write_lock(
     families: Iterable[str], lock: Mapping[str, Stage], folder: Path, root: Path
 ) -> Path:
-    """Put the stages of `families` into the published lock; other families keep theirs."""
+    """Put the stages of `families` into the published lock; other studies keep theirs.
+
+    Not their judges, nor what is made of all: other families are judged again without the pipeline.
+    """
     target = folder / LOCK
     fresh = read_yaml(root / LOCK)
     merged = read_yaml(target) if target.exists() else {"schema": fresh["schema"], "stages": {}}
+    merged["stages"] = {
+        name: stage for name, stage in merged["stages"].items() if not name.startswith(JUDGING)
+    }
     names = {name for one in families for name in upstream(lock, last_stage(lock, one))}
-    for name in [*names, "verdicts", "report"]:
-        if name in fresh["stages"]:
-            merged["stages"][name] = fresh["stages"][name]
+    merged["stages"] |= {name: fresh["stages"][name] for name in names}
     merged["stages"] = dict(sorted(merged["stages"].items()))
     yaml = YAML()
     yaml.default_flow_style = False
@@ -226,11 +235,19 @@ def write_lock(
 
 
 def write_tables(families: Iterable[str], folder: Path, root: Path) -> list[Path]:
-    """The verdicts of all published families as one table and as one list, `families` anew."""
-    rows = by_family(published_rows(folder))
-    for family in families:
-        if family not in WITHOUT_CLAIMS:
-            rows[family] = read_rows(root / VERDICTS / f"{family}.json")
+    """The verdicts of all published families as one table and as one list.
+
+    Those of `families` from this run, the others from their published records.
+    """
+    claims, old = load_claims(root / CLAIMS), by_family(published_rows(folder))
+    rows = {
+        family: read_rows(root / VERDICTS / f"{family}.json")
+        for family in families
+        if family not in WITHOUT_CLAIMS
+    }
+    for family in old.keys() - rows.keys():
+        own = {claim.id for claim in claims if claim.family == family}
+        rows[family] = judged_again(family, claims, own, folder)
     return write_rows([row for found in rows.values() for row in found], folder, root)
 
 

@@ -1,15 +1,22 @@
-"""What lies in reports/published, and its records laid out as a run of the pipeline leaves them."""
+"""What lies in reports/published, laid out as a run of the pipeline leaves it, or judged again."""
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from retrial.core.records import Records
+from retrial.judging.judge import Family, judge_family
+from retrial.judging.ledger import Claim
+from retrial.judging.searches import SEARCHES
 from retrial.judging.verdicts import VERDICTS, read_rows
 from retrial.tools.archive import SUFFIX, unpack
 from retrial.tools.places import ARCHIVES, PUBLISHED, ROWS
+
+# The profile whose results are published.
+PROFILE = "paper"
 
 
 def archive_of(study: str, folder: Path = PUBLISHED) -> Path:
@@ -57,3 +64,18 @@ def laid_out(
             text = json.dumps(rows, indent=1, sort_keys=True, ensure_ascii=False)
             (view / VERDICTS.name / f"{family}.json").write_text(f"{text}\n", encoding="utf-8")
         yield view
+
+
+def judged_again(
+    name: str, claims: Sequence[Claim], ids: Container[str], folder: Path
+) -> list[dict[str, Any]]:
+    """The verdict rows of the claims `ids`, which the family `name` owns, from its archives."""
+    search = SEARCHES.get(name)
+    with laid_out(folder, [name, *([search.study] if search else [])]) as view:
+        family = Family(
+            Records.load(view / name),
+            {claim.id: claim for claim in claims},
+            PROFILE,
+            Records.load(view / search.study) if search else None,
+        )
+        return judge_family([claim for claim in claims if claim.id in ids], family)

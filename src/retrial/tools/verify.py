@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,16 +32,21 @@ from retrial.core.records import (
     array_key,
     canonical,
 )
-from retrial.judging.judge import Family, judge_family
-from retrial.judging.ledger import CLAIMS, Claim, load_claims
-from retrial.judging.searches import SEARCHES
+from retrial.judging.ledger import CLAIMS, load_claims
 from retrial.judging.verdicts import RESULTS, TABLE, table
 from retrial.running.digest import TENSORS, file_sha256
 from retrial.tools.manifest import read_manifest, unchanged
 from retrial.tools.margins import History, commits, late
 from retrial.tools.places import MANIFEST, PUBLISHED, ROWS
-from retrial.tools.publish import PROFILE, SIZE_AT_MOST
-from retrial.tools.published import by_family, laid_out, published_rows, published_studies
+from retrial.tools.publish import SIZE_AT_MOST
+from retrial.tools.published import (
+    PROFILE,
+    by_family,
+    judged_again,
+    laid_out,
+    published_rows,
+    published_studies,
+)
 
 EMULATOR = ("qemu-x86_64", "-cpu", "Haswell")
 # Where the data of trials lies, as <folder>/<file>: data/domains has a place of its own.
@@ -119,21 +124,6 @@ def verdicts(root: Path) -> Iterator[Check]:
     lacking = [claim.id for claim in claims if claim.id not in known]
     wrong = f"{len(lacking)} have none: {', '.join(lacking[:5])}"
     yield Check(f"{len(claims)} claims with a published verdict", wrong if lacking else "")
-
-
-def judged_again(
-    name: str, claims: Sequence[Claim], ids: Container[str], folder: Path
-) -> list[dict[str, Any]]:
-    """The verdict rows of the claims `ids`, which the family `name` owns, from its archives."""
-    search = SEARCHES.get(name)
-    with laid_out(folder, [name, *([search.study] if search else [])]) as view:
-        family = Family(
-            Records.load(view / name),
-            {claim.id: claim for claim in claims},
-            PROFILE,
-            Records.load(view / search.study) if search else None,
-        )
-        return judge_family([claim for claim in claims if claim.id in ids], family)
 
 
 def code(root: Path) -> Iterator[Check]:

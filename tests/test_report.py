@@ -158,14 +158,14 @@ def test_number_carries_its_provenance(records: Records) -> None:
     text = numbers.number(records, "good", "accuracy", ".2f")
     assert text.startswith("[0.92](#sources-toy ")
     assert "stage toy" in text
-    assert f"inputs md5 {records.inputs_md5()}" in text
+    assert f"inputs md5 {records.inputs_md5()[:12]};" in text
     assert "good00000000 good10000000 good20000000 good30000000 good40000000" in text
 
 
 def test_of_many_trials_and_arms_a_number_names_the_first(tmp_path: Path) -> None:
     many = made(tmp_path / "toy", "toy", {f"arm {i}": 2 for i in range(10)}, lambda arm, seed: {})
     title = numbers.drawn(1, many, many.arms(), "what")
-    assert "what of arm 0, arm 1, arm 2, arm 3, arm 4, arm 5, arm 6, arm 7 and 2 more" in title
+    assert "what of arm 0, arm 1, arm 2, arm 3, arm 4 and 5 more" in title
     assert "20 trials: arm" in title
     assert title.count("in its sources") == 2
 

@@ -14,8 +14,8 @@ import numpy as np
 from retrial.core.errors import RetrialError
 from retrial.core.records import Records
 
-SHOWN = 12  # hexadecimal digits of a fingerprint: enough to find an MLflow run
-LISTED = 4  # trials or arms that a number names; the sources of its family have them all
+SHOWN = 12  # hexadecimal digits of a hash: enough to find it among the sources, or a run in MLflow
+LISTED = 5  # trials or arms that a number names; the sources of its family have them all
 MINUS = "−"
 
 REDUCTIONS: Mapping[str, Callable[[np.ndarray], float]] = {
@@ -80,7 +80,7 @@ def drawn(value: Any, records: Records, arms: Iterable[str], what: str, form: st
         (
             f"{what} of {listed(names, ', ')}",
             f"stage {stage_name(records)}",
-            f"inputs md5 {records.inputs_md5()}",
+            f"inputs md5 {records.inputs_md5()[:SHOWN]}",
             f"{len(prints)} trials: {listed(shortened(prints).split(), ' ')}",
         )
     )
@@ -92,7 +92,7 @@ def claimed(rows: Sequence[Mapping[str, Any]], claim: str, field: str = "printed
     row = find(rows, claim)
     title = f"{field} of {claim}; {row['where']}; stage {row['stage']}"
     if row.get("inputs_md5"):
-        title += f"; inputs md5 {row['inputs_md5']}"
+        title += f"; inputs md5 {row['inputs_md5'][:SHOWN]}"
     return link(shown(row[field], ""), f"#{claim}", title)
 
 

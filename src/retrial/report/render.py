@@ -160,7 +160,10 @@ def page(text: str, template: Path, profile: str, folder: Path) -> Path:
     ]  # fmt: skip
     _pandoc(text, "html5", target, profile, options, folder)
     written = target.read_text(encoding="utf-8")
-    target.write_text(with_figures(written, figures), encoding="utf-8")
+    # pandoc says of every cell how it is aligned: a class is shorter, and left is the default.
+    short = written.replace(' style="text-align: left;"', "")
+    short = short.replace(' style="text-align: right;"', ' class="end"')
+    target.write_text(with_figures(short, figures), encoding="utf-8")
     return target
 
 

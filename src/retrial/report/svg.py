@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
+from retrial.report.svg_images import shortened_image
 from retrial.report.svg_paths import relative, vertices
 
 NAMESPACE = "http://www.w3.org/2000/svg"
@@ -105,6 +106,8 @@ def _style(key: str, value: str) -> str:
 def _geometry(name: str, value: str) -> str:
     if name == "d":
         return relative(value)
+    if name == "href":
+        return shortened_image(value)
     if name in ("x", "y", "width", "height", "points"):
         return value if value.endswith("pt") else _rounded(value, 2)
     if name == "transform":

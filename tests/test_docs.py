@@ -28,6 +28,7 @@ RENDER = f"""
 from pathlib import Path
 from retrial.report import book
 book.CHAPTERS = {{{FAMILY!r}: book.CHAPTERS[{FAMILY!r}]}}
+book.AFTER = []
 book.write_report(book.RESULTS, "quick", Path("one.html"), Path("one.pdf"))
 """
 

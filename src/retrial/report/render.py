@@ -96,8 +96,9 @@ def section(notebook: Path, parameters: Mapping[str, Any], folder: Path) -> str:
             kernel_name=KERNEL["name"],
             cwd=folder,
             progress_bar=False,
-            # Kernels talk over the loopback only, which ipykernel would warn of at each start.
-            extra_arguments=["--IPKernelApp.log_level=ERROR"],
+            # ipykernel would warn at each start that kernels talk over the loopback only, and call
+            # it an error when one is told to end. A cell that fails is raised here all the same.
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
         )
     except PapermillExecutionError as error:
         if error.ename == "RetrialError":

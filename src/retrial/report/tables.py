@@ -75,12 +75,13 @@ def family_table(rows: Sequence[Row], caption: str) -> str:
     )
     cells = "".join(
         f"{_id(r['id'])}, {_t(printed(r))}, {_t(measured(r))}, {_t(interval(r))}, "
-        f"{_t(count(r['n']))}, {_mark(r)}, {_t(_prose(r['reason']))},\n"
+        f"{_t(count(r['n']))}, {_mark(r)}, reason({len(head) - 1}, {_t(_prose(r['reason']))}),\n"
         for r in rows
     )
-    columns = ", ".join(f"[*{name}*]" for name in head)
+    # On paper a column of reasons would be narrow and long: they stand below, over the whole width.
+    columns = ", ".join(f"[*{name}*]" for name in head[:-1])
     sheet = (
-        f"#claims-table((3.6cm, auto, auto, auto, auto, auto, 1fr), {_t(caption)},\n"
+        f"#reasons-table((1fr, auto, auto, auto, auto, 2.8cm), {_t(caption)},\n"
         f"table.header({columns}),\n{cells})"
     )
     return f"{_raw('html', page)}\n\n{_raw('typst', sheet)}\n"

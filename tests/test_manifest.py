@@ -15,6 +15,7 @@ from retrial.tools.archive import pack
 from retrial.tools.manifest import (
     changed_studies,
     digest,
+    makespan,
     read_manifest,
     stage_entry,
     trial_seconds,
@@ -51,8 +52,8 @@ def test_all_of_a_publication_stands_in_it(tmp_path: Path) -> None:
     assert found["timings"] == {FAMILY: {"linear": [2.0, 2.0]}}
     assert found["stages"] == {
         FAMILY: {
-            "trial_seconds": 4.0, "computed": 2, "replayed": 0, "wall_seconds": 3.0,
-            "peak_bytes": 1_000_000,
+            "trial_seconds": 4.0, "scheduled_seconds": 2.0, "computed": 2, "replayed": 0,
+            "wall_seconds": 3.0, "peak_bytes": 1_000_000,
             "peak_of": "an upper bound: the stage's own process and 2 times its largest worker",
         }
     }  # fmt: skip
@@ -155,3 +156,11 @@ def test_other_records_keep_nothing(tmp_path: Path) -> None:
     found = read_manifest(folder)
     assert found["timings"] == {FAMILY: {}}
     assert set(found["stages"][FAMILY].values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "cores", "end"),
+    [([3.0, 2.0, 2.0, 1.0], 2, 4.0), ([1.0] * 5, 2, 3.0), ([5.0], 4, 5.0), ([], 2, 0.0)],
+)
+def test_makespan(seconds: list[float], cores: int, end: float) -> None:
+    assert makespan(seconds, cores) == end

@@ -63,14 +63,6 @@ def publish(root: Path, seeds: int, timings: dict) -> None:
     (root / "reports/published/manifest.json").write_text(json.dumps(manifest))
 
 
-@pytest.mark.parametrize(
-    ("seconds", "cores", "end"),
-    [([3.0, 2.0, 2.0, 1.0], 2, 4.0), ([1.0] * 5, 2, 3.0), ([5.0], 4, 5.0), ([], 2, 0.0)],
-)
-def test_makespan(seconds: list[float], cores: int, end: float) -> None:
-    assert plan.makespan(seconds, cores) == end
-
-
 def test_costs_stand_in_for_timings(root: Path) -> None:
     (one,) = plan.plan("paper", 2, root)
     assert (one.trials, one.busy, one.wall, one.source) == (20, 50.0, 25.0, "estimate")

@@ -3,12 +3,14 @@
 families    by family: the commit of its results, the CPU, SHA-256 of requirements.lock
 data        by file: the SHA-256 of what trials ran on
 timings     by study and arm: the seconds of each trial
-stages      by study: what its stage took (`stage_entry`)
+stages      by study: what its stage took (`stage_entry`), and `scheduled_seconds`, the wall time
+            that its trials' own seconds give two workers, whenever these were measured
 margins     by claim with numbers of its own: the commit since which the ledger has them
 changed     the studies whose code is no more what it was when they were published
 files       by file below reports/published: its SHA-256
 """
 
+import heapq
 import json
 import platform
 from collections.abc import Mapping, Sequence
@@ -28,6 +30,8 @@ from retrial.tools.margins import History, commits
 from retrial.tools.places import MANIFEST
 from retrial.tools.published import archive_of, published_studies
 
+# Trials that run at once on the machine that the study is planned for.
+WORKERS = 2
 # How a stage's peak memory was found, where the stage itself measured it.
 OF_STAGE = "an upper bound: the stage's own process and {workers} times its largest worker"
 
@@ -88,6 +92,9 @@ def manifest(
                 seconds = seconds or old["timings"][study]
                 entry = known(old["stages"][study], entry)
             new["timings"][study], new["stages"][study] = seconds, entry
+    for study, entry in new["stages"].items():
+        spent = [one for seconds in new["timings"][study].values() for one in seconds]
+        entry["scheduled_seconds"] = round(makespan(spent, WORKERS), 1) if spent else None
     try:
         margins = commits(load_claims(root / CLAIMS), History.read(root))
     except RetrialError:  # a clone without all of its history
@@ -144,6 +151,14 @@ def known(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     if new["wall_seconds"] is not None:
         return new
     return {**old, "trial_seconds": new["trial_seconds"] or old["trial_seconds"]}
+
+
+def makespan(seconds: Sequence[float], cores: int) -> float:
+    """When the last of `cores` workers ends, the longest trials being started first."""
+    ends = [0.0] * cores
+    for one in sorted(seconds, reverse=True):
+        heapq.heappush(ends, heapq.heappop(ends) + one)
+    return max(ends)
 
 
 def changed_studies(folder: Path) -> list[str]:

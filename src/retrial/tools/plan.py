@@ -6,7 +6,6 @@ machine (data/results/<study>/timings.json) or where the published results were 
 the last run here may be of a profile that cuts trials short.
 """
 
-import heapq
 import importlib
 import json
 import pkgutil
@@ -36,7 +35,7 @@ from retrial.core.trial import Trial
 from retrial.judging.verdicts import RESULTS
 from retrial.running.timings import TIMINGS, read_timings
 from retrial.tools.archive import member
-from retrial.tools.manifest import read_manifest
+from retrial.tools.manifest import makespan, read_manifest
 from retrial.tools.places import PUBLISHED
 from retrial.tools.published import archive_of
 
@@ -123,14 +122,6 @@ def estimate(study: str, trials: Sequence[Trial], past: Recorded | None, cores: 
     seconds = [trial.cost * arms.get(trial.arm, whole) for trial in trials]
     source = past.source if past else "estimate"
     return Estimate(study, len(trials), sum(seconds), makespan(seconds, cores), source)
-
-
-def makespan(seconds: Sequence[float], cores: int) -> float:
-    """When the last of `cores` workers ends, the longest trials being started first."""
-    ends = [0.0] * cores
-    for one in sorted(seconds, reverse=True):
-        heapq.heappush(ends, heapq.heappop(ends) + one)
-    return max(ends)
 
 
 def recorded(name: str, study: ModuleType, profile: str, root: Path) -> Recorded | None:

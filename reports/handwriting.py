@@ -24,7 +24,10 @@ from retrial.report.tables import badge, family_table, sources
 
 records, rows, by_id = opened(results, "handwriting")
 folder = Path(raw).parent / "domains"
-domains = {path.stem: np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))}
+domains = {
+    path.stem: np.load(path, mmap_mode="r", allow_pickle=False)
+    for path in sorted(folder.glob("*.npy"))
+}
 
 # %% [markdown]
 # # Unseen handwriting {#family-handwriting}

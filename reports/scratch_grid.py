@@ -21,6 +21,7 @@ from retrial.core.records import Records
 from retrial.judging import choose
 from retrial.judging.faults import FAULTS
 from retrial.report import figures as fig
+from retrial.report.markup import prose
 from retrial.report.numbers import (
     claimed,
     config_value,
@@ -67,7 +68,7 @@ def pinned(arm):
 # ## What was claimed {#scratch-grid-claimed}
 
 # %%
-where = rows[0]["where"]
+where = prose(rows[0]["where"])
 say(
     f"Report {rows[0]['report']}, section B, trains "
     f"{drawn_count(len(printed_arms), printed_arms, 'arms of the printed table')} networks "

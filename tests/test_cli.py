@@ -17,8 +17,8 @@ from retrial.tools import pipeline, plan
 from retrial.tools.listing import columns
 
 COMMANDS = (
-    "check", "choose", "diff", "lock-report", "plan", "predict", "publish", "quotes", "run", "show",
-    "study", "track", "verdicts", "verify", "worksheet",
+    "check", "choose", "diff", "lock-report", "plan", "predict", "publish", "quotes", "run",
+    "same-bytes", "show", "study", "track", "verdicts", "verify", "worksheet",
 )  # fmt: skip
 
 

@@ -8,7 +8,8 @@ import pytest
 from retrial.core import records as disk
 from retrial.core.records import Finished, Records
 from retrial.core.trial import Metric, Result, Trial
-from retrial.report.entries import entries, entry, plain
+from retrial.report.entries import entries, entry
+from retrial.report.markup import plain
 from retrial.report.terminal import in_terminal
 
 

@@ -68,7 +68,7 @@ def family(tmp_path: Path) -> Family:
     trials += [
         trial("shaky", i, {"accuracy": x}, **(broken if i == 2 else {})) for i, x in enumerate(NEAR)
     ]
-    records.write(tmp_path, "toy", trials, ["left out"], {"lock": "x"})
+    records.write(tmp_path, "toy", trials, ["left-out"], {"lock": "x"})
     return Family(Records.load(tmp_path), {}, "quick")
 
 
@@ -105,7 +105,7 @@ def test_percentages_are_judged_in_the_unit_of_the_print(family: Family) -> None
 def test_a_cut_protocol_is_inconclusive_whatever_it_measured(family: Family) -> None:
     row = verdict(family, evidence=Evidence(arm="cut", metric="accuracy"))
     assert (row["verdict"], row["reason"].split(":")[0]) == ("inconclusive", "budget")
-    row = verdict(family, evidence=Evidence(arm="left out", metric="accuracy"))
+    row = verdict(family, evidence=Evidence(arm="left-out", metric="accuracy"))
     assert (row["verdict"], row["reason"].split(":")[0]) == ("inconclusive", "budget")
 
 
@@ -256,7 +256,7 @@ def test_a_cut_run_stands_beside_no_impossible_number(family: Family) -> None:
 
 
 def test_a_lost_claim_is_untestable_even_where_its_proxy_was_not_run(family: Family) -> None:
-    proxy = Evidence(arm="left out", metric="accuracy", test="proxy")
+    proxy = Evidence(arm="left-out", metric="accuracy", test="proxy")
     row = verdict(family, kind="statement", lost="the figure is lost", evidence=proxy)
     assert (row["verdict"], row["reason"]) == ("untestable", "the figure is lost")
 

@@ -73,7 +73,7 @@ def offline(monkeypatch) -> None:
 
 def pin(monkeypatch, path: Path) -> None:
     """Make torchvision state the MD5 of a made archive."""
-    digest = hashlib.md5(path.read_bytes()).hexdigest()
+    digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
     monkeypatch.setattr(import_torchvision().datasets.EMNIST, "md5", digest)
 
 
@@ -129,7 +129,7 @@ def test_the_publishers_address_and_md5_are_torchvisions():
 
 def test_an_archive_with_another_md5_is_refused(cache, offline):
     path = zipped(cache.placed("emnist") / "gzip.zip", emnist_files())
-    found = hashlib.md5(path.read_bytes()).hexdigest()
+    found = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
     expected = import_torchvision().datasets.EMNIST.md5
     reason = f"files placed by hand: gzip.zip: wrong MD5: expected {expected}, found {found}"
     assert reason in failure(more.emnist(), cache)

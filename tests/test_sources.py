@@ -17,7 +17,8 @@ from retrial.core.errors import RetrialError
 from retrial.core.files import sha256
 from retrial.data import catalogue, clients, download, fetch, sources
 from retrial.data.cache import Cache
-from retrial.data.catalogue import Container, Dataset, Package, Pin, tar_members
+from retrial.data.catalogue import Container, Dataset, Package, Pin
+from retrial.data.unpacking import tar_members
 
 IMAGES = bytes(range(256)) * 300  # more than one pipe holds
 LABELS = b"\x00\x00\x08\x01\x00\x00\x00\x03\x01\x02\x03"
@@ -316,14 +317,15 @@ def test_npm_is_brought_by_pip_where_it_is_not_installed(cache, path_folder, tmp
 def test_apt_downloads_and_dpkg_deb_takes_apart(cache, path_folder, tmp_path):
     deb = tmp_path / "dataset-fashion-mnist_1_all.deb"
     deb.write_bytes(b"deb")
-    stored = tmp_path / "stored"
-    stored.mkdir()
-    for name, content in FILES.items():
-        (stored / f"{name}.gz").write_bytes(gzip.compress(content, 1))
+    stored = tmp_path / "stored.tar"
+    with tarfile.open(stored, "w") as archive:
+        for name, content in FILES.items():
+            packed = gzip.compress(content, 1)
+            member = tarfile.TarInfo(f"./usr/share/datasets/fashion-mnist/{name}.gz")
+            member.size = len(packed)
+            archive.addfile(member, io.BytesIO(packed))
     install(path_folder, "apt-get", f'case "$*" in *download*) {copies(deb)};; esac')
-    inside = '"$3/usr/share/datasets/fashion-mnist"'
-    unpack = f"/bin/mkdir -p {inside}; /bin/cp {shlex.quote(str(stored))}/* {inside}"
-    install(path_folder, "dpkg-deb", unpack)
+    install(path_folder, "dpkg-deb", f"/bin/cat {shlex.quote(str(stored))}")
     assert obtained(a_dataset(client="apt"), cache)[0] == FILES
 
 

@@ -54,7 +54,7 @@ def row(metric: str, fault: str, printed: str, test: str = "worked_number") -> d
     ("metric", "fault", "printed", "tried", "given"),
     [
         ("weight", "halved", "0.1", 2, "0.1 in place of 0.2."),
-        ("range", "sign_dropped", "[0, inf]", 1, "[0, ∞] in place of [−∞, ∞]."),
+        ("range", "sign_dropped", "[0, inf]", 1, r"\[0, ∞\] in place of \[−∞, ∞\]."),
         ("outputs.1", "halved", "-1.5", 1, "−1.5 in place of 2."),
     ],
 )

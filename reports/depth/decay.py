@@ -14,6 +14,7 @@ total = 0
 # %%
 import numpy as np
 
+from retrial.report.markup import prose
 from retrial.report.numbers import claimed, counted, drawn, number, seeds, setting
 from retrial.report.show import arms_of, opened, say
 from retrial.report.tables import badge, small_table
@@ -188,7 +189,9 @@ lines = []
 for row in [row for row in rows if row["where"] == by_id["004-1C-3steps"]["where"]]:
     run = all(arm in arms for arm in arms_of(row))
     tell = tests.get(row["evidence"]["test"])
-    lines.append([row["statement"], *(tell(row) if run and tell else ("–", "–")), badge(row)])
+    lines.append(
+        [prose(row["statement"]), *(tell(row) if run and tell else ("–", "–")), badge(row)]
+    )
 say(
     small_table(
         ["The report says", "Asked for", "Measured", "Verdict"],

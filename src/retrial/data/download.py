@@ -103,12 +103,15 @@ def _open(address: str) -> http.client.HTTPResponse:
 
     A thread waits for it, since the time-out of a socket does not bound the look-up of its name.
     """
-    request = urllib.request.Request(address, headers={"User-Agent": "retrial"})
+    if not address.startswith(("https://", "http://")):
+        raise SourceError(f"{address}: expected an address of http or https")
+    # Schemes are checked above.
+    request = urllib.request.Request(address, headers={"User-Agent": "retrial"})  # noqa: S310
     answers: queue.SimpleQueue[http.client.HTTPResponse | Exception] = queue.SimpleQueue()
 
     def ask() -> None:
         try:
-            answers.put(urllib.request.urlopen(request, timeout=STALL_SECONDS))
+            answers.put(urllib.request.urlopen(request, timeout=STALL_SECONDS))  # noqa: S310
         except (OSError, http.client.HTTPException, ValueError) as error:
             answers.put(error)
 

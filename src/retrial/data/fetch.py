@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from retrial.core.errors import RetrialError
-from retrial.core.files import cache_folder, sha256
+from retrial.core.files import cache_folder, sha256, write_atomically
+from retrial.data.arrays import write_array
 from retrial.data.cache import Cache
 from retrial.data.catalogue import DATASETS
 from retrial.data.decode import cifar10_arrays, digits_arrays, iris_arrays, mnist_arrays
@@ -57,11 +58,11 @@ def fetch(name: str, folder: Path, cache: Cache | None = None) -> None:
         files = obtain(DATASETS[name], cache or Cache(cache_folder()))
         if name not in IMAGE_SETS:
             for file, content in files.items():
-                (folder / file).write_bytes(content)
+                write_atomically(folder / file, content)
             return
         arrays = IMAGE_SETS[name](files)
     for stem, array in arrays.items():
-        np.save(folder / f"{stem}.npy", array, allow_pickle=False)
+        write_array(folder / f"{stem}.npy", array)
 
 
 def check_arrays(name: str, arrays: dict[str, np.ndarray]) -> None:

@@ -30,10 +30,12 @@ from retrial.core.config import read_sections, validated
 from retrial.core.errors import RetrialError
 from retrial.core.files import cache_folder
 from retrial.core.models import FrozenModel
+from retrial.data.arrays import write_array
 from retrial.data.cache import Cache
 from retrial.data.decode import idx
 from retrial.data.download import HTML, SourceError, download, looks_like_a_page
 from retrial.data.sources import Tell, say
+from retrial.data.unpacking import gunzipped, zip_member
 from retrial.handwriting.grey import in_grey
 from retrial.handwriting.normalise import SIDE, BlankError, normalised
 
@@ -119,7 +121,7 @@ def fetch_more(
     for stem in STEMS:
         (folder / f"{stem}.npy").unlink(missing_ok=True)
     for stem, array in arrays.items():
-        np.save(folder / f"{stem}.npy", array, allow_pickle=False)
+        write_array(folder / f"{stem}.npy", array)
 
 
 def obtain_digits(archive: Archive, cache: Cache, tell: Tell = say) -> Digits:
@@ -246,7 +248,7 @@ def emnist_digits(path: Path) -> Digits:
         for stem, name in EMNIST_FILES.items():
             if name not in archive.namelist():
                 raise RetrialError(f"holds no {name}")
-            arrays[stem] = idx(gzip.decompress(archive.read(name)), name)
+            arrays[stem] = idx(gunzipped(zip_member(archive, name), name), name)
     for stem in EMNIST_PARTS:
         arrays[f"{stem}_images"] = upright(arrays[f"{stem}_images"], arrays[f"{stem}_labels"], stem)
     train, test = (len(arrays[f"{stem}_labels"]) for stem in EMNIST_PARTS)
@@ -303,7 +305,7 @@ def numbers_digits(path: Path) -> Digits:
             match = named.fullmatch(name)
             if match is None:
                 continue
-            picture = grey(archive.read(name))
+            picture = grey(zip_member(archive, name))
             if picture is None:
                 unreadable += 1
                 continue

@@ -5,6 +5,7 @@ line before the next is tried.
 """
 
 import gzip
+import lzma
 import sys
 import tarfile
 import tempfile
@@ -22,8 +23,14 @@ from retrial.data.cache import Cache
 from retrial.data.catalogue import Dataset, Pin
 from retrial.data.clients import bring
 from retrial.data.download import HTML, NoNetworkError, SourceError, download, looks_like_a_page
+from retrial.data.unpacking import gunzipped
 
 Tell = Callable[[str], None]
+
+# What the readers of archives raise on a damaged one, beside EOFError.
+DAMAGED = (
+    gzip.BadGzipFile, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile,
+)  # fmt: skip
 
 
 class NothingPlacedError(SourceError):
@@ -109,11 +116,11 @@ def read_file(path: Path) -> bytes:
     """The content of a file, decompressed when its name ends in .gz.
 
     Raises:
-        SourceError: it cannot be read, or is no whole gzip file.
+        SourceError: it cannot be read, is no whole gzip file, or unpacks to too much.
     """
     with _readable(path):
         content = path.read_bytes()
-        return gzip.decompress(content) if path.suffix == ".gz" else content
+        return gunzipped(content, path.name) if path.suffix == ".gz" else content
 
 
 @contextmanager
@@ -121,7 +128,7 @@ def _readable(path: Path) -> Iterator[None]:
     """Turn what a damaged file makes a reader raise into the reason, in one line."""
     try:
         yield
-    except (gzip.BadGzipFile, zlib.error, tarfile.TarError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         with path.open("rb") as stream:
             page = looks_like_a_page(stream.read(512))
         what = HTML if page else f"truncated or damaged archive ({error})"

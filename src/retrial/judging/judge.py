@@ -55,6 +55,12 @@ def judge_claim(claim: Claim, family: Family) -> dict[str, Any]:
         outcome = _outcome(claim, family, readings)
     except RetrialError as error:
         raise RetrialError(f"claims/{claim.report}.yaml: {claim.id}: {error}") from None
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # Evidence that names arms, numbers or tests of another kind than the rules can take.
+        raise RetrialError(
+            f"claims/{claim.report}.yaml: {claim.id}: cannot be judged as it is stated: "
+            f"{type(error).__name__}: {error}"
+        ) from error
     run = [arm for arm in claim.evidence.arms if arm not in records.skipped]
     row = {
         "id": claim.id,

@@ -21,6 +21,12 @@ CLAIMS = Path("claims")
 # The claims that were read out of the five reports, in this ledger or still to come.
 TOTAL = 599
 
+# Names become files, addresses, attributes, labels, tags and code spans: none needs more than this.
+NAME = r"[A-Za-z0-9][A-Za-z0-9_.+/-]*"
+Name = Annotated[str, Field(pattern=f"^{NAME}$")]
+# A name that is also a file's.
+FileName = Annotated[str, Field(pattern=f"^{NAME.replace('/', '')}$")]
+
 Kind = Literal["value", "order", "curve", "choice", "count", "exact", "formula", "statement"]
 
 
@@ -34,14 +40,14 @@ class Evidence(FrozenModel):
     line is, where it is not the right line.
     """
 
-    arm: str
-    metric: str | None = None
-    against: str | None = None
-    others: tuple[str, ...] = ()
-    test: str | None = None
-    slip: str = ""
+    arm: Name
+    metric: Name | None = None
+    against: Name | None = None
+    others: tuple[Name, ...] = ()
+    test: Name | None = None
+    slip: Name | Literal[""] = ""
     deterministic: bool = False
-    thresholds: dict[str, float | int | str] = Field(default_factory=dict)
+    thresholds: dict[Name, float | int | str] = Field(default_factory=dict)
 
     @property
     def arms(self) -> list[str]:
@@ -93,9 +99,9 @@ class Claim(FrozenModel):
     curve.
     """
 
-    id: str
-    report: str
-    family: str
+    id: FileName
+    report: Name
+    family: FileName
     where: str
     quote: str
     rendering: str = ""
@@ -115,10 +121,10 @@ class Claim(FrozenModel):
     guesses: tuple[str, ...] = ()
     regardless: str = ""
     lost: str = ""
-    fault: str | None = None
+    fault: Name | None = None
     tex: str = ""
     arithmetic: str = ""
-    takes: dict[str, str] = Field(default_factory=dict)
+    takes: dict[Name, Name] = Field(default_factory=dict)
     remark: str = ""
     epoch: Count | None = None
 
@@ -144,21 +150,23 @@ def load_claims(folder: Path = CLAIMS) -> list[Claim]:
 
 def read_ledger(path: Path) -> list[Claim]:
     """The claims of one report's file."""
-    content = read_yaml(path)
+    content = yaml_of(path)
     if not isinstance(content, dict) or set(content) != {"report", "groups"}:
         raise RetrialError(f"{path}: expected the keys report and groups at the top")
     claims = []
-    for group in content["groups"]:
+    for group in listed(content["groups"], f"{path}: groups"):
         shared = {key: value for key, value in group.items() if key not in ("claims", "curve")}
-        stated = list(group.get("claims", ()))
+        stated = listed(group.get("claims", []), f"{path}: claims")
         if "curve" in group:
             stated += expand(group["curve"], f"{path}: curve")
         for own in stated:
             merged: dict[str, Any] = {"report": content["report"], **shared, **own}
             for key in ("evidence", "possible"):
-                if key in shared and key in own:
+                if isinstance(shared.get(key), dict) and isinstance(own.get(key), dict):
                     merged[key] = {**shared[key], **own[key]}
-            claim = validated(merged, Claim, f"{path}: {own.get('id', 'a claim without an id')}")
+            name = str(own.get("id", "a claim without an id"))
+            shown = name if name.isprintable() else repr(name)
+            claim = validated(merged, Claim, f"{path}: {shown}")
             own_rule = claim.margin is not None or claim.margin_floor is not None
             if own_rule and not claim.margin_reason:
                 raise RetrialError(f"{path}: {claim.id}.margin_reason: missing, a margin needs one")
@@ -172,6 +180,26 @@ def read_ledger(path: Path) -> list[Claim]:
                 )
             claims.append(claim)
     return claims
+
+
+def yaml_of(path: Path) -> Any:
+    """The content of a YAML file; RetrialError too for a value that its own tag does not allow."""
+    try:
+        return read_yaml(path)
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        # Such as a date with a month 13, `!!int x`, or brackets without end.
+        reason = (str(error).splitlines() or [""])[0]
+        raise RetrialError(f"{path}: not YAML: {type(error).__name__}: {reason[:100]}") from None
+
+
+def listed(content: Any, where: str) -> list[dict[Any, Any]]:
+    """`content` as a list of sections; RetrialError, which begins with `where`, otherwise."""
+    if not isinstance(content, list):
+        raise RetrialError(f"{where} = {content!r:.100}: expected a list")
+    for one in content:
+        if not isinstance(one, dict):
+            raise RetrialError(f"{where}: {one!r:.100}: expected keys and values")
+    return list(content)
 
 
 def of_family(claims: Iterable[Claim], family: str) -> list[Claim]:

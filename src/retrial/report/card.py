@@ -1,6 +1,7 @@
 """All that is known of one claim, as labelled lines for a terminal."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,7 +42,8 @@ def card(claim: Claim, row: Mapping[str, Any] | None, published: str) -> list[tu
         ("stage", f"{content['stage']}, inputs {content['inputs_md5']}" if row else ""),
         ("trials", " ".join(one[:SHOWN] for one in content.get("fingerprints", ()))),
     ]
-    return [(label, text) for label, text in lines if text]
+    # A claim file may hold what moves a terminal's cursor or writes its title.
+    return [(label, re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text)) for label, text in lines if text]
 
 
 def short(number: str | float | None) -> str:

@@ -1,10 +1,10 @@
 """Page-width entries: a claim's printed line, the right one, and a sentence why."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from retrial.core.records import Records
+from retrial.report.markup import formula, identifier, plain
 from retrial.report.stories import labelled, quiet, slip_told
 from retrial.report.tables import badge
 
@@ -32,7 +32,7 @@ def entry(row: Row, records: Records) -> str:
     Where the verdict is *explained*, the why is the suspicion of a story: the slip is put back,
     and what comes out stands last.
     """
-    name = row["id"]
+    name = identifier(row["id"])
     parts = [
         f"::: {{.entry #line-{name}}}",
         "```{=typst}\n#entry[\n```",
@@ -52,14 +52,13 @@ def slips_found(rows: Sequence[Row]) -> str:
         if row["verdict"] == "explained":
             found.setdefault((row["fault"], row["why"]), []).append(row["id"])
     return "\n".join(
-        f"- {plain(why)} {', '.join(f'[{plain(name)}](#line-{name})' for name in names)}"
+        f"- {plain(why)} {', '.join(_line_of(name) for name in names)}"
         for (_, why), names in found.items()
     )
 
 
-def plain(text: str) -> str:
-    """Text as Markdown that means just this text."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!<>|~^$\"'@=:])", r"\\\1", text)
+def _line_of(name: str) -> str:
+    return f"[{plain(name)}](#line-{identifier(name)})"
 
 
 def _lines(row: Row) -> Iterator[str]:
@@ -86,7 +85,7 @@ def _reason(row: Row, records: Records) -> Iterator[str]:
 
 
 def _typeset(label: str, tex: str, name: str) -> str:
-    line = labelled(label, f"${tex}$")
+    line = labelled(label, formula(tex))
     if len(tex) <= LONG:
         return line
     return f'::: {{.scroll tabindex=0 role=group aria-label="{label} line of {name}"}}\n{line}\n:::'

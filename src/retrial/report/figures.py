@@ -20,6 +20,7 @@ from matplotlib.font_manager import fontManager
 from matplotlib.image import AxesImage
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from retrial.report.markup import attribute
 from retrial.report.svg import minified
 from retrial.report.tables import FITTED
 from retrial.statistics.intervals import t_quantile
@@ -106,8 +107,7 @@ def saved(figure: Figure, name: str, caption: str, alternative: str) -> str:
     # All figures of a report stand in one page: the name of each keeps its ids apart.
     short = minified(drawn.getvalue(), f"s{salt[:PREFIX]}")
     Path(f"{name}.svg").write_text(short, encoding="utf-8")
-    plain = alternative.replace('"', "'")
-    return f'\n![{caption}]({name}.svg){{#figure-{name} alt="{plain}"}}\n'
+    return f'\n![{caption}]({name}.svg){{#figure-{name} alt="{attribute(alternative)}"}}\n'
 
 
 def half_width(values: np.ndarray, level: float = 0.95) -> float:

@@ -81,13 +81,13 @@ def _number(rows: Rows, name: str, form: str) -> str:
     """A claim's measured value in its own `form`, as a link to the claim."""
     row = find(rows, name)
     title = f"measured of {name}; {row['where']}; stage {row['stage']}"
-    return link(shown(row["measured"], form), f"#{name}", f"{title}; n = {row['n']}")
+    return link(shown(row["measured"], form), name, f"{title}; n = {row['n']}")
 
 
 def _interval(rows: Rows, name: str, form: str) -> str:
     row = find(rows, name)
     text = f"[{shown(row['low'], form)}, {shown(row['high'], form)}]"
-    return link(rf"\{text[:-1]}\]", f"#{name}", f"interval of {name}; stage {row['stage']}")
+    return link(text, name, f"interval of {name}; stage {row['stage']}")
 
 
 def _report(rows: Rows, name: str) -> str:
@@ -96,7 +96,7 @@ def _report(rows: Rows, name: str) -> str:
 
 def _printed(rows: Rows, name: str) -> str:
     row = find(rows, name)
-    return link(printed(row), f"#{name}", f"printed of {name}; {row['where']}")
+    return link(printed(row), name, f"printed of {name}; {row['where']}")
 
 
 def too_low(rows: Rows) -> list[Row]:
@@ -127,7 +127,7 @@ def _losses_told(rows: Rows) -> str:
     text = (
         f"Report {find(rows, LOSS)['report']} prints a cross-entropy of {claimed(rows, LOSS)} "
         f"beside an accuracy of {claimed(rows, ACCURACY)}%, which leaves it no less than "
-        f"{link(bound, f'#{LOSS}', f'reason of {LOSS}')}. So it is with "
+        f"{link(bound, LOSS, f'reason of {LOSS}')}. So it is with "
         f"{counted(len(low), 'losses that are impossible: ' + ' '.join(r['id'] for r in low))} of "
         f"the {counted(len(_losses(rows)), 'printed losses of the table')} losses of its table"
     )
@@ -216,12 +216,12 @@ def _conclusions_told(rows: Rows) -> str:
 
 def _cost(rows: Rows, name: str) -> str:
     row = find(rows, name)
-    return link(shown(-row["measured"], ".2f"), f"#{name}", f"minus measured of {name}")
+    return link(shown(-row["measured"], ".2f"), name, f"minus measured of {name}")
 
 
 def _threshold(rows: Rows, name: str, key: str) -> str:
     value = find(rows, name)["evidence"]["thresholds"][key]
-    return link(shown(value, ""), f"#{name}", f"threshold {key} of {name}")
+    return link(shown(value, ""), name, f"threshold {key} of {name}")
 
 
 FINDINGS = (

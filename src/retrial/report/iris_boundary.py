@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from retrial import boundary
 from retrial.core.records import Records
 from retrial.report import figures as fig
+from retrial.report.markup import raw_block
 from retrial.report.numbers import config_value, drawn, number, seeds, shown
-from retrial.report.tables import FENCE, small_table
+from retrial.report.tables import small_table
 
 Array = NDArray[Any]
 
@@ -114,7 +115,7 @@ def animation(records: Records) -> str:
         "the reader’s system asks for less motion, the first frame stands still.</figcaption>"
         "</figure>"
     )
-    return f"{FENCE}{{=html}}\n{page}\n{FENCE}"
+    return raw_block("html", page)
 
 
 def _inline(data: bytes) -> str:

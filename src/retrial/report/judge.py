@@ -26,6 +26,7 @@ from retrial.judging.posed import (
     posed_values,
 )
 from retrial.report import figures as fig
+from retrial.report.markup import attribute
 from retrial.report.numbers import anchor, claimed, counted, shown, stage_name
 from retrial.report.tables import badge, count, interval, measured, small_table
 
@@ -209,7 +210,7 @@ def controls_table(rows: Sequence[Row], caption: str) -> str:
         found = measured(row) + (f" {ends}" if ends not in ("", "exact") else "")
         lines.append(
             [
-                f'[{name}]{{#{row["id"]} title="{row["where"]}"}}',
+                f'[{name}]{{#{row["id"]} title="{attribute(row["where"])}"}}',
                 claimed(rows, row["id"]),
                 counted(found, f"measured; stage {row['stage']}", row["id"]) if found else "–",
                 counted(shown(row["n"], "d"), "runs", row["id"]) if row["n"] else "–",

@@ -13,6 +13,7 @@ import numpy as np
 
 from retrial.core.errors import RetrialError
 from retrial.core.records import Records
+from retrial.report.markup import attribute, identifier, label
 
 SHOWN = 12  # hexadecimal digits of a hash: enough to find it among the sources, or a run in MLflow
 LISTED = 5  # trials or arms that a number names; the sources of its family have them all
@@ -84,7 +85,7 @@ def drawn(value: Any, records: Records, arms: Iterable[str], what: str, form: st
             f"{len(prints)} trials: {listed(shortened(prints).split(), ' ')}",
         )
     )
-    return link(shown(value, form), f"#sources-{anchor(records.study)}", title)
+    return link(shown(value, form), f"sources-{anchor(records.study)}", title)
 
 
 def claimed(rows: Sequence[Mapping[str, Any]], claim: str, field: str = "printed") -> str:
@@ -93,12 +94,12 @@ def claimed(rows: Sequence[Mapping[str, Any]], claim: str, field: str = "printed
     title = f"{field} of {claim}; {row['where']}; stage {row['stage']}"
     if row.get("inputs_md5"):
         title += f"; inputs md5 {row['inputs_md5'][:SHOWN]}"
-    return link(shown(row[field], ""), f"#{claim}", title)
+    return link(shown(row[field], ""), claim, title)
 
 
 def counted(value: int | str, what: str, target: str = "verdicts") -> str:
     """A number computed from the verdict table, as a link to it."""
-    return link(shown(value, "d" if isinstance(value, int) else ""), f"#{target}", what)
+    return link(shown(value, "d" if isinstance(value, int) else ""), target, what)
 
 
 def find(rows: Sequence[Mapping[str, Any]], claim: str) -> Mapping[str, Any]:
@@ -110,9 +111,11 @@ def find(rows: Sequence[Mapping[str, Any]], claim: str) -> Mapping[str, Any]:
 
 
 def link(text: str, target: str, title: str) -> str:
-    """Markdown for one number: text, target and what is shown on request."""
-    quoted = title.replace("\\", "").replace('"', "'")
-    return f'[{text}]({target} "{quoted}"){{.number}}'
+    """Markdown for one number: its text, `target` (an id of this report) and its title.
+
+    The title is shown on request. Raises RetrialError for a target that is no id.
+    """
+    return f'[{label(text)}](#{identifier(target)} "{attribute(title)}"){{.number}}'
 
 
 def shown(value: Any, form: str = "") -> str:

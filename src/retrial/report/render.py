@@ -33,13 +33,18 @@ from papermill.iorw import local_file_io_cwd
 import retrial
 from retrial.core.errors import RetrialError
 from retrial.report.fonts import copied, font_faces
+from retrial.report.markup import script_hash
 from retrial.report.pdf import packed
 from retrial.report.svg import inline
 
 TITLE = "Retrial"
 SUBTITLE = "Printed machine-learning results, put on trial again"
-# No citations, no emoji: "@" and ":" stand for themselves in quotes of reports.
-MARKDOWN = "markdown-citations-auto_identifiers+gfm_auto_identifiers"
+# No citations, no emoji: "@" and ":" stand for themselves in quotes of reports. No tags and no TeX
+# beside formulas: what is raw stands in blocks that say so.
+MARKDOWN = (
+    "markdown-citations-auto_identifiers+gfm_auto_identifiers"
+    "-raw_html-raw_tex-latex_macros-native_divs-native_spans-markdown_in_html_blocks"
+)
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 TEMPLATES = ("report.html", "report.css", "report.js", "report.typ")
 
@@ -150,13 +155,15 @@ def page(text: str, template: Path, profile: str, folder: Path) -> Path:
     head, foot, target = folder / "head.html", folder / "foot.html", folder / "report.html"
     figures = {p.name: p.read_text(encoding="utf-8") for p in sorted(folder.glob("*.svg"))}
     style = (template / "report.css").read_text(encoding="utf-8")
-    script = (template / "report.js").read_text(encoding="utf-8")
+    script = f"\n{(template / 'report.js').read_text(encoding='utf-8')}"
     head.write_text(f"<style>\n{font_faces(figures.values())}{style}</style>\n", encoding="utf-8")
-    foot.write_text(f"<script>\n{script}</script>\n", encoding="utf-8")
+    foot.write_text(f"<script>{script}</script>\n", encoding="utf-8")
     options = [
         f"--template={(template / 'report.html').resolve()}",
         "--standalone", "--mathml", "--section-divs",
         "--toc", "--toc-depth=2",
+        # The page's own script runs, and none that a claim or a name might bring into it.
+        f"--variable=script:{script_hash(script)}",
         f"--include-in-header={head}", f"--include-after-body={foot}",
     ]  # fmt: skip
     _pandoc(text, "html5", target, profile, options, folder)

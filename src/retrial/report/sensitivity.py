@@ -13,6 +13,7 @@ from retrial.judging.multiverse import readings
 from retrial.judging.searches import SEARCHES
 from retrial.judging.sensitivity import Reading, deciding, favours, shares
 from retrial.report import figures as fig
+from retrial.report.markup import plain
 from retrial.report.numbers import anchor, claimed, counted
 from retrial.report.show import Row, headlines, ledger, verdicts
 from retrial.report.tables import badge, measured, small_table
@@ -226,4 +227,4 @@ def _moved(one: Hanging) -> str:
             f"({counted(agree, what, one.row['id'])} of {counted(of, what, one.row['id'])})"
         )
 
-    return f"{choice}: most with {told(order[-1])}, least with {told(order[0])}"
+    return f"{plain(choice)}: most with {told(order[-1])}, least with {told(order[0])}"

@@ -5,7 +5,6 @@ from what was run, and the verdict stands beside it.
 """
 
 import html
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from retrial.core.records import Records
 from retrial.judging.faults import Fault
 from retrial.judging.lines import shown
 from retrial.judging.statements.worked import UNBOUNDED
+from retrial.report.markup import raw_inline, typst_string
 from retrial.report.numbers import MINUS, drawn
 
 Row = Mapping[str, Any]
@@ -86,4 +86,5 @@ def labelled(label: str, text: str) -> str:
 def quiet(kind: str, text: str) -> str:
     """A label beside the text: `kind` is its class in HTML and its function in typst."""
     page = f'<span class="{kind}">{html.escape(text)}</span>'
-    return f"`{page}`{{=html}}`#{kind}-of({json.dumps(text, ensure_ascii=False)})`{{=typst}}"
+    sheet = f"#{kind}-of({typst_string(text)})"
+    return raw_inline("html", page) + raw_inline("typst", sheet)

@@ -12,7 +12,10 @@ from typing import Any
 
 from retrial.core.records import Records
 from retrial.judging.verdicts import headline
+from retrial.report.markup import attribute, one_line, raw_block, raw_inline
+from retrial.report.markup import typst_string as _q
 from retrial.report.numbers import MINUS, anchor, shortened, stage_name
+from retrial.report.same_bytes import limitation, recorded
 
 Row = Mapping[str, Any]
 
@@ -22,8 +25,6 @@ VERDICTS = (
 # What `retrial.judging.verdicts.headline` calls a reproduced number that a choice was fitted on.
 FITTED = "reproduced, but fitted on"
 SYMBOLS = dict(zip(VERDICTS, "✓✗⚑∅?–", strict=True))
-
-FENCE = "`" * 8  # longer than any run of backticks that a quote may hold
 
 DETAILS = (
     ("quote", "The report says"),
@@ -54,7 +55,7 @@ def verdict_table(rows: Sequence[Row], about: Mapping[str, Row] | None = None) -
     `picture` (an SVG) and `figure` (the id of what shows it in its chapter).
     """
     page, sheet = _verdict_html(rows, about or {}), _verdict_typst(rows)
-    return f"{_raw('html', page)}\n\n{_raw('typst', sheet)}\n"
+    return f"{raw_block('html', page)}\n\n{raw_block('typst', sheet)}\n"
 
 
 def family_table(rows: Sequence[Row], caption: str) -> str:
@@ -84,15 +85,15 @@ def family_table(rows: Sequence[Row], caption: str) -> str:
         f"#reasons-table((1fr, auto, auto, auto, auto, 2.8cm), {_t(caption)},\n"
         f"table.header({columns}),\n{cells})"
     )
-    return f"{_raw('html', page)}\n\n{_raw('typst', sheet)}\n"
+    return f"{raw_block('html', page)}\n\n{raw_block('typst', sheet)}\n"
 
 
 def small_table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
     """A table of Markdown cells; the first column names its row, the others hold numbers."""
     # Captions hold numbers, which are links; a label is plain text.
-    label = re.sub(r"\[([^\]]*)\]\([^)]*\)\{[^}]*\}", r"\1", caption).replace('"', "'")
+    label = re.sub(r"\[([^\]]*)\]\([^)]*\)\{[^}]*\}", r"\1", caption)
     lines = [
-        f'::: {{.scroll tabindex=0 role=group aria-label="{label}"}}',
+        f'::: {{.scroll tabindex=0 role=group aria-label="{attribute(label)}"}}',
         _line(head),
         "|" + "|".join([":--", *["--:"] * (len(head) - 1)]) + "|",
         *(_line(row) for row in rows),
@@ -104,11 +105,16 @@ def small_table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str
 
 
 def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") or "&#8203;" for cell in cells) + " |"
+    # A bar that is escaped already stays as it is.
+    texts = (re.sub(r"(?<!\\)\|", r"\\|", one_line(cell)) for cell in cells)
+    return "| " + " | ".join(text or "&#8203;" for text in texts) + " |"
 
 
 def sources(records: Records, caption: str) -> str:
-    """Where a family's numbers come from: stage, inputs, data, and the trials of each arm."""
+    """Where a family's numbers come from: stage, inputs, data, and the trials of each arm.
+
+    Before it stands the sentence on a study whose bytes depend on the machine.
+    """
     provenance = records.provenance
     facts = [
         ("Stage", stage_name(records)),
@@ -144,7 +150,9 @@ def sources(records: Records, caption: str) -> str:
     sheet = (
         f"#metadata(none)#label({_q(name)})\n#sources({_t(caption)}, (\n{entries}), (\n{cells}))"
     )
-    return f"{_raw('html', page)}\n\n{_raw('typst', sheet)}\n"
+    limited = limitation(records.study, recorded())
+    before = f"{limited}\n\n" if limited else ""
+    return f"{before}{raw_block('html', page)}\n\n{raw_block('typst', sheet)}\n"
 
 
 def printed(row: Row) -> str:
@@ -336,14 +344,14 @@ def _verdict_typst(rows: Sequence[Row]) -> str:
 
 def badge(row: Row) -> str:
     """A row's verdict within a line of Markdown."""
-    return f"`{_badge(row)}`{{=html}}`#{_mark(row)}`{{=typst}}"
+    return raw_inline("html", _badge(row)) + raw_inline("typst", f"#{_mark(row)}")
 
 
 def chapter(family: str) -> str:
     """A link to a family's chapter within a line of Markdown; its name where print lacks that."""
     name, target = family.replace("_", " "), f"family-{anchor(family)}"
-    page = f'<a href="#{target}">{_h(name)}</a>'
-    return f"`{page}`{{=html}}`#chapter({_q(target)}, {_q(name)})`{{=typst}}"
+    page = f'<a href="#{_h(target)}">{_h(name)}</a>'
+    return raw_inline("html", page) + raw_inline("typst", f"#chapter({_q(target)}, {_q(name)})")
 
 
 def _badge(row: Row) -> str:
@@ -370,11 +378,6 @@ def _breakable(name: Any) -> str:
     return _h(name).replace("-", "-<wbr>").replace("/", "/<wbr>").replace("_", "_<wbr>")
 
 
-def _q(text: str) -> str:
-    """A typst string."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"'
-
-
 def _t(value: Any) -> str:
     return _q("" if value is None else str(value))
 
@@ -386,7 +389,3 @@ def _s(value: Any) -> str:
 def _id(name: Any) -> str:
     # A zero-width space after each hyphen lets a long id break inside its column.
     return _q(str(name).replace("-", "-\u200b"))
-
-
-def _raw(form: str, text: str) -> str:
-    return f"{FENCE}{{={form}}}\n{text}\n{FENCE}"

@@ -17,7 +17,6 @@ from retrial.core.records import Records
 from retrial.judging.statements.compared import of_seeds, over_seeds, shared_seeds
 from retrial.judging.statements.titanic_losses import counts_behind
 from retrial.report import figures as fig
-from retrial.report.entries import plain
 from retrial.report.handwriting import intervals
 from retrial.report.numbers import config_value, counted, drawn, number, seeds
 from retrial.report.show import printed_value
@@ -353,7 +352,7 @@ def raised(records: Records) -> str:
             text = f"{found['kind']}: {found['message']}" if found["kind"] else "runs"
             if not found["kind"] and found["warning"]:
                 text += ", with a warning"
-            cells.append(drawn(plain(text), records, [arm], f"raised on {kind} targets"))
+            cells.append(drawn(text, records, [arm], f"raised on {kind} targets"))
         lines.append(cells)
     table = small_table(
         ["Loss", "On float targets, as in the code", "On whole targets"],
@@ -370,5 +369,5 @@ def warning(records: Records, arms: Sequence[str]) -> str:
         text = str(records.of(arm)[0]["detail"]["float"]["warning"])
         if text:
             first = text.split(". ")[0]
-            return drawn(plain(first), records, [arm], "warning")
+            return drawn(first, records, [arm], "warning")
     return ""

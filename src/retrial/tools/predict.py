@@ -17,6 +17,7 @@ from retrial.handwriting.grey import in_grey
 from retrial.handwriting.normalise import SIDE, BlankError, normalised
 from retrial.image_classification import classifier_of
 from retrial.judging.verdicts import RESULTS
+from retrial.running.integrity import require_intact
 from retrial.running.sweep import load_tensors
 from retrial.studies.handwriting import NAME, probabilities
 
@@ -67,6 +68,7 @@ def load(root: Path) -> Network:
     for path in (folder / RECORDS, folder / WEIGHTS):
         if not path.exists():
             raise RetrialError(f"{path}: no such file, run `dvc repro {NAME}` first")
+    require_intact([RESULTS / NAME / RECORDS, RESULTS / NAME / WEIGHTS], root)
     records = Records.load(folder)
     arm = chosen(records)
     # All networks of this study are plain ones, which its configs do not say.

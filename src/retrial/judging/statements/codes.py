@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from retrial.core.errors import RetrialError
 from retrial.core.records import Records
 from retrial.judging.ledger import Claim
 from retrial.judging.outcome import Outcome
@@ -243,6 +244,8 @@ def hard_tops(claim: Claim, records: Records) -> Outcome:
     Beside it stands the share on raw pixels.
     """
     codes = [arm for arm in claim.evidence.arms if arm.startswith("code/")]
+    if not codes:
+        raise RetrialError("evidence.arm: expected an arm that begins with code/ among the arms")
     share, times, general = (
         float(claim.evidence.threshold(name)) for name in ("share", "times", "general")
     )
@@ -250,7 +253,7 @@ def hard_tops(claim: Claim, records: Records) -> Outcome:
     failed = not_comparable(records, codes, shared_seeds(records, codes))
     if failed is not None:
         return failed
-    verdicts, lines, first = [], [], None
+    verdicts, lines, shares = [], [], []
     for arm in codes:
         tops, accuracy = (
             records.metric(arm, name) for name in ("tops_share", "validation_accuracy")
@@ -262,14 +265,14 @@ def hard_tops(claim: Claim, records: Records) -> Outcome:
         least = max(share, times * even)
         hard = _share(tops, max(2, round(float((1 - accuracy).mean()) * images)))
         kind = _share(_kind_right(records, arm, kinds), images)
-        first = first or hard
+        shares.append(hard)
         verdicts += [_beyond(hard, least), _beyond(kind, general)]
         lines.append(
             f"{arm} {_range(hard)} of its errors among the four tops (at least {least:.3f}; errors "
             f"spread evenly give {even:.3f}), a class of the right kind for {_range(kind)} of the "
             f"images (at least {general:g})"
         )
-    assert first is not None
+    first = shares[0]
     raws = [arm for arm in claim.evidence.arms if arm not in codes]
     beside = ", ".join(f"{arm} {_mean(records, arm, 'tops_share'):.3f}" for arm in raws)
     return Outcome(

@@ -8,6 +8,7 @@ from retrial.core.errors import RetrialError
 from retrial.core.records import Records
 from retrial.judging.ledger import Claim
 from retrial.judging.outcome import Outcome
+from retrial.judging.rules import metric_of
 from retrial.statistics import (
     disagreements,
     exact,
@@ -60,10 +61,10 @@ def readings(claim: Claim, records: Records) -> Outcome:
 
     Reproduced when all readings agree with the print, contradicted when none does.
     """
-    assert claim.evidence.metric is not None
+    metric = metric_of(claim)
     printed, arms = parse_printed(claim.printed), claim.evidence.arms
-    size = records.sample_size(arms[0], claim.evidence.metric)
-    right = {arm: round(records.metric(arm, claim.evidence.metric)[0] * size) for arm in arms}
+    size = records.sample_size(arms[0], metric)
+    right = {arm: round(records.metric(arm, metric)[0] * size) for arm in arms}
     agree = [arm for arm, count in right.items() if exact(Fraction(count, size), printed).matches]
     verdict = {len(arms): "reproduced", 0: "contradicted"}.get(len(agree), "inconclusive")
     told = ", ".join(f"{arm} {count / size:g}" for arm, count in right.items())

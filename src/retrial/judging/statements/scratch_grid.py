@@ -10,13 +10,13 @@ from retrial.core.records import Records
 from retrial.judging.faults import LOG_ZERO_SPREAD
 from retrial.judging.ledger import Claim
 from retrial.judging.outcome import Outcome
+from retrial.judging.rules import metric_of
 from retrial.statistics import exact, parse_printed
 
 
 def not_a_number(claim: Claim, records: Records) -> Outcome:
     """A printed "nan": the loss as labelled is not a number in every run, or in none."""
-    assert claim.evidence.metric is not None
-    runs = records.metric(claim.evidence.arm, claim.evidence.metric)
+    runs = records.metric(claim.evidence.arm, metric_of(claim))
     lost = int(np.isnan(runs).sum())
     verdict = {len(runs): "reproduced", 0: "contradicted"}.get(lost, "inconclusive")
     lottery = "lottery: " if verdict == "inconclusive" else ""

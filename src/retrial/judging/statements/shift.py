@@ -5,6 +5,7 @@ import numpy as np
 from retrial.core.records import Records
 from retrial.judging.ledger import Claim
 from retrial.judging.outcome import Outcome
+from retrial.judging.rules import metric_of
 from retrial.statistics import (
     FEWEST_SEEDS,
     OrderEvidence,
@@ -141,8 +142,8 @@ def invariant(claim: Claim, records: Records) -> Outcome:
 
 def proxy(claim: Claim, records: Records) -> Outcome:
     """What a stand-in gives for a claim whose own material is lost; no verdict rests on it."""
-    assert claim.evidence.metric is not None
-    runs = records.metric(claim.evidence.arm, claim.evidence.metric)
+    metric = metric_of(claim)
+    runs = records.metric(claim.evidence.arm, metric)
     kept = runs[~np.isnan(runs)]
     if len(kept) == 0:
         return Outcome("untestable", None, n=len(runs), reason="every run diverged")
@@ -150,6 +151,6 @@ def proxy(claim: Claim, records: Records) -> Outcome:
         "untestable",
         float(kept.mean()),
         n=len(runs),
-        reason=f"{claim.evidence.metric.replace('_', ' ')} of {claim.evidence.arm}: mean "
+        reason=f"{metric.replace('_', ' ')} of {claim.evidence.arm}: mean "
         f"{kept.mean():.3g}, {kept.min():.3g} to {kept.max():.3g} over {len(runs)} seeds",
     )

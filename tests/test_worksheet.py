@@ -35,7 +35,7 @@ def row(number: int, verdict: str, **changed: object) -> dict:
         "statement": "the accuracy is <91>", "unit": "percent", "verdict": verdict,
         "measured": 0.9, "low": 0.89, "high": 0.91, "n": 3, "reason": f"because of `{number}` <i>",
         "assumes": ["a <split> of ours"], "choices": [], "fitted": [], "tex": "", "right": "",
-        "stage": "toy", "evidence": evidence, "fingerprints": ["f" * 32],
+        "stage": "toy", "profile": "paper", "evidence": evidence, "fingerprints": ["f" * 32],
     } | changed  # fmt: skip
 
 

@@ -13,6 +13,8 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from retrial.core.errors import RetrialError
+from retrial.core.files import write_atomically
+from retrial.data.arrays import write_array
 
 
 @dataclass(frozen=True)
@@ -220,6 +222,6 @@ def write_split(name: str, raw: Path, folder: Path) -> None:
         raise RetrialError(f"split {name}: {source}: {error}") from None
     folder.mkdir(parents=True, exist_ok=True)
     for part, rows in split.parts.items():
-        np.save(folder / f"{part}.npy", rows.indices, allow_pickle=False)
+        write_array(folder / f"{part}.npy", rows.indices)
     text = json.dumps(content, indent=2, sort_keys=True) + "\n"
-    folder.with_suffix(".json").write_text(text, encoding="utf-8")
+    write_atomically(folder.with_suffix(".json"), text.encode())

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,12 +11,17 @@ from typing import Any
 
 from retrial.core.config import profile_name
 from retrial.core.errors import RetrialError
-from retrial.core.records import Records
+from retrial.core.files import write_atomically
+from retrial.core.records import ARRAYS, CURVES, PROVENANCE, RECORDS, Records, damaged
+from retrial.judging.altered import notes
 from retrial.judging.judge import Family, judge_family
 from retrial.judging.ledger import CLAIMS, load_claims, of_family
 from retrial.judging.searches import SEARCHES
+from retrial.running.integrity import require_intact
 
 RESULTS = Path("data/results")
+# What a family is judged by.
+JUDGED = (RECORDS, ARRAYS, CURVES, PROVENANCE)
 Row = Mapping[str, Any]
 VERDICTS = RESULTS / "verdicts"
 TABLE = RESULTS / "verdicts.csv"
@@ -28,14 +34,16 @@ COLUMNS = (
 
 def write_family(family: str) -> None:
     """Judge every claim that `family` owns; one row each to data/results/verdicts/<family>.json."""
+    tell_altered(family)
     claims = load_claims(CLAIMS)
+    studies = [family, *([SEARCHES[family].study] if family in SEARCHES else [])]
+    require_intact([RESULTS / study / name for study in studies for name in JUDGED])
     records = Records.load(RESULTS / family)
     search = Records.load(RESULTS / SEARCHES[family].study) if family in SEARCHES else None
     evidence = Family(records, {claim.id: claim for claim in claims}, profile_name(), search)
     rows = judge_family(of_family(claims, family), evidence)
-    VERDICTS.mkdir(parents=True, exist_ok=True)
     text = json.dumps(rows, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    (VERDICTS / f"{family}.json").write_text(text + "\n", encoding="utf-8")
+    write_atomically(VERDICTS / f"{family}.json", f"{text}\n".encode())
 
 
 def merge() -> None:
@@ -43,6 +51,8 @@ def merge() -> None:
 
     Raises RetrialError when a claim of the ledger has no verdict, or more than one.
     """
+    tell_altered()
+    require_intact([VERDICTS])
     rows = [row for path in sorted(VERDICTS.glob("*.json")) for row in read_rows(path)]
     found = Counter(row["id"] for row in rows)
     order = [claim.id for claim in load_claims(CLAIMS)]
@@ -54,13 +64,20 @@ def merge() -> None:
         raise RetrialError(f"{VERDICTS}: {strange[0]}: not in the ledger, expected a claim's id")
     place = {claim_id: i for i, claim_id in enumerate(order)}
     rows.sort(key=lambda row: place[row["id"]])
-    TABLE.write_text(table(rows), encoding="utf-8")
+    write_atomically(TABLE, table(rows).encode())
     kept = heads(rows)
     counts = {
         family: dict(sorted(Counter(headline(r) for r in kept if r["family"] == family).items()))
         for family in sorted({row["family"] for row in rows})
     }
-    SUMMARY.write_text(json.dumps(counts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    text = json.dumps(counts, indent=1, sort_keys=True)
+    write_atomically(SUMMARY, f"{text}\n".encode())
+
+
+def tell_altered(family: str = "") -> None:
+    """Say on standard error which files of the ledger are not as committed."""
+    for line in notes(CLAIMS, family):
+        print(line, file=sys.stderr, flush=True)
 
 
 def headline(row: Mapping[str, Any]) -> str:
@@ -88,8 +105,15 @@ def heads(rows: Sequence[Row]) -> list[Row]:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The verdict rows of one family."""
-    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    """The verdict rows of one family; RetrialError when the file is missing or damaged."""
+    try:
+        rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+        if not all({*COLUMNS, "evidence", "fitted"} <= set(row) for row in rows):
+            raise damaged(path)
+    except FileNotFoundError:
+        raise RetrialError(f"{path}: no such file, run `dvc repro` first") from None
+    except (ValueError, TypeError):
+        raise damaged(path) from None
     return rows
 
 

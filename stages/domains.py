@@ -6,19 +6,26 @@ import numpy as np
 
 from retrial.core.config import PARAMS, section
 from retrial.core.errors import reported
+from retrial.data.arrays import write_array
 from retrial.handwriting.domains import Domains, build
+from retrial.running.integrity import require_intact
+from retrial.running.parent import end_with_dvc
 
 
 @reported
 def main() -> None:
+    end_with_dvc()
     settings = section(PARAMS, "domains", Domains)
     raw = Path("data/raw")
     files = {"test_images": raw / "mnist", "images": raw / "digits", "labels": raw / "digits"}
-    data = {name: np.load(folder / f"{name}.npy") for name, folder in files.items()}
+    require_intact(files.values())
+    data = {
+        name: np.load(folder / f"{name}.npy", allow_pickle=False) for name, folder in files.items()
+    }
     folder = Path("data/domains")
     folder.mkdir(parents=True, exist_ok=True)
     for name, array in build(settings, data).items():
-        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+        write_array(folder / f"{name}.npy", array)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,12 @@ from pathlib import Path
 from retrial.core.config import PARAMS
 from retrial.core.errors import reported
 from retrial.data.more import fetch_more, wanted
+from retrial.running.parent import end_with_dvc
 
 
 @reported
 def main() -> None:
+    end_with_dvc()
     fetch_more(wanted(PARAMS), Path("data/raw/more"))
 
 

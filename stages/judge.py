@@ -4,10 +4,12 @@ import sys
 
 from retrial.core.errors import RetrialError, reported
 from retrial.judging.verdicts import write_family
+from retrial.running.parent import end_with_dvc
 
 
 @reported
 def main() -> None:
+    end_with_dvc()
     if len(sys.argv) != 2:
         raise RetrialError("usage: python stages/judge.py FAMILY")
     write_family(sys.argv[1])

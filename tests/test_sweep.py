@@ -2,6 +2,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,6 +22,7 @@ from retrial.core.config import Compute
 from retrial.core.errors import RetrialError
 from retrial.core.records import Finished
 from retrial.core.trial import Trial
+from retrial.running import lost
 from retrial.running import sweep as sweeping
 from retrial.running.store import Store, pack
 from retrial.running.sweep import execute, grouped, load_arrays, sweep
@@ -344,10 +347,13 @@ def test_a_worker_without_pins_stops_the_sweep(
         run(toy_study.trials(1), data, tmp_path / "s", ONE)
 
 
-def test_a_dask_cluster_gives_the_same_bytes(data: list[Path], tmp_path: Path) -> None:
+def test_a_dask_cluster_gives_the_same_bytes(
+    data: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trials = toy_study.trials(4)
+    monkeypatch.setenv("RETRIAL_CACHE", str(tmp_path / "cache"))
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None,
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0",
         local_directory=str(tmp_path / "dask"),
     ) as cluster:  # fmt: skip
         dask = Compute(backend="dask", address=cluster.scheduler_address, workers=0)
@@ -358,7 +364,31 @@ def test_a_dask_cluster_gives_the_same_bytes(data: list[Path], tmp_path: Path) -
 def test_no_cluster_is_one_line(
     data: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweeping, "PATIENCE", 1)
+    monkeypatch.setattr(lost, "PATIENCE", 1)
     nowhere = Compute(backend="dask", address="tcp://127.0.0.1:9", workers=0)
     with pytest.raises(RetrialError, match="no dask cluster answers there"):
         run(toy_study.trials(1), data, tmp_path / "s", nowhere)
+
+
+def test_a_finished_trial_is_on_disk_before_it_is_counted(
+    data: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "s")
+    trials = toy_study.trials(3)
+    counted: list[int] = []
+
+    @contextmanager
+    def progress(name: str, total: float) -> Iterator[Callable[[float, str, float], None]]:
+        yield lambda weight, worker, seconds: counted.append(
+            len(list(store.folder.rglob("*.trial")))
+        )
+
+    monkeypatch.setattr(sweeping, "progress", progress)
+    seen: list[bool] = []
+
+    def observer(one: Finished) -> None:
+        seen.append(store.get(one.fingerprint) is not None)
+
+    run(trials, data, store.folder, ONE, observer)
+    assert seen == [True] * 3
+    assert counted == [1, 2, 3]

@@ -8,11 +8,18 @@ from pathlib import Path
 import pytest
 
 from retrial.core.config import Compute
-from retrial.core.trial import Metric, Result
+from retrial.core.trial import Metric, Result, Trial
 from retrial.running import timings
 from retrial.running.memory import own_peak
 from retrial.running.store import Store
-from retrial.running.timings import CountingStore, digest_of, kept, measurement, read_timings
+from retrial.running.timings import (
+    CountingStore,
+    digest_of,
+    factors,
+    kept,
+    measurement,
+    read_timings,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -85,6 +92,12 @@ def test_a_file_of_another_form_is_none(tmp_path: Path, text: str) -> None:
     assert read_timings(path) == {}
     path.write_text(json.dumps({"seconds": {}, "stage": {}}))
     assert read_timings(path) == {"seconds": {}, "stage": {}}
+
+
+def test_seconds_per_unit_of_cost_by_hand() -> None:
+    costs = [("a", 1.0), ("a", 3.0), ("b", 0.5), ("free", 0.0)]
+    trials = [Trial("s", arm, seed, {}, cost=cost) for seed, (arm, cost) in enumerate(costs)]
+    assert factors(trials, [1.0, 5.0, 2.0, 9.0]) == {"a": 1.5, "b": 4.0}
 
 
 MEASURE = """

@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import time
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from retrial.core import records
 from retrial.core.config import (
@@ -18,11 +20,29 @@ from retrial.core.config import (
     section,
 )
 from retrial.core.errors import RetrialError, reported
+from retrial.core.files import write_atomically
+from retrial.core.models import FrozenModel
+from retrial.core.trial import Trial
 from retrial.running.digest import data_hashes, surroundings
+from retrial.running.integrity import require_intact
+from retrial.running.parent import end_with_dvc
 from retrial.running.store import Store
-from retrial.running.sweep import die_with, sweep
-from retrial.running.timings import TIMINGS, CountingStore, kept, measurement, read_timings
+from retrial.running.sweep import sweep
+from retrial.running.timings import (
+    TIMINGS,
+    CountingStore,
+    factors,
+    kept,
+    measurement,
+    read_timings,
+)
 from retrial.running.tracking import observer
+
+ARM = r"[A-Za-z0-9][A-Za-z0-9_.+/-]*"
+
+
+# Of one arm: a hundred times what a study beyond one machine is planned for.
+SEEDS = 1_000_000
 
 
 @reported
@@ -33,23 +53,25 @@ def run_study(study: ModuleType, data: Sequence[str], results: str) -> None:
     section of params.yaml. Budget: its section of the chosen profile.
     """
     start = time.perf_counter()
-    # DVC that is killed alone would leave its stage at work, beside the next run.
-    if "DVC_STAGE" in os.environ:
-        die_with(os.getppid())
+    end_with_dvc()
     require_avx2()
     name = study.NAME
     profile = profile_name()
     check_sections(PARAMS, profile_path(profile))
     protocol = section(PARAMS, name, study.Protocol)
     budget = section(profile_path(profile), name, study.Budget)
+    require_countable(budget, f"{profile_path(profile)}: {name}")
     compute = section(PARAMS, "compute", Compute)
     places = [Path(place) for place in data]
+    require_intact(places)
     around = surroundings(study.__name__, data_hashes(places))
     trials = study.trials(protocol, budget)
+    require_names(trials, name)
     print(f"{name}: profile {profile}, {len(trials)} trials", flush=True)
     store = CountingStore(Store.default().folder)
+    before = read_timings(Path(results) / TIMINGS).get("factors", {})
     finished, seconds = sweep(
-        study.__name__, trials, places, around, compute, store, observer(name, around)
+        study.__name__, trials, places, around, compute, store, observer(name, around), before
     )
     provenance = {
         **around,
@@ -68,7 +90,37 @@ def run_study(study: ModuleType, data: Sequence[str], results: str) -> None:
     measured = measurement(fingerprints, len(store.computed), taken, compute)
     stage = kept(read_timings(path).get("stage"), measured)
     # No out of any stage: clocks differ from run to run.
-    path.write_text(json.dumps({"seconds": costs, "stage": stage}, indent=1, sort_keys=True) + "\n")
+    left = {"factors": factors(trials, seconds), "seconds": costs, "stage": stage}
+    text = json.dumps(left, indent=1, sort_keys=True)
+    write_atomically(path, f"{text}\n".encode())
+
+
+def require_names(trials: Sequence[Trial], study: str) -> None:
+    """Refuse an arm whose name could not stand in the report, in MLflow and in a claim file alike.
+
+    Keys and texts of params.yaml become parts of arms' names. Raises RetrialError.
+    """
+    for trial in trials:
+        if not re.fullmatch(ARM, trial.arm):
+            raise RetrialError(
+                f"{PARAMS}: {study}: makes an arm {trial.arm!r}, "
+                "expected letters, digits and . _ + / - only in its name"
+            )
+
+
+def require_countable(budget: FrozenModel, where: str) -> None:
+    """Refuse more than SEEDS seeds, whose trials would fill memory before the first of them ran.
+
+    Raises:
+        RetrialError: begins with `where` and names the key and the number.
+    """
+    waiting: list[tuple[str, Any]] = [(where, budget.model_dump(mode="json"))]
+    while waiting:
+        place, content = waiting.pop()
+        if isinstance(content, dict):
+            waiting += [(f"{place}.{key}", value) for key, value in content.items()]
+        elif isinstance(content, int) and content > SEEDS and "seeds" in place.removeprefix(where):
+            raise RetrialError(f"{place} = {content}: expected at most {SEEDS} seeds")
 
 
 def require_avx2() -> None:

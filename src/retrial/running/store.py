@@ -9,6 +9,7 @@ again, never replayed.
 import hashlib
 import io
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,6 +93,7 @@ class Store:
         except FileNotFoundError:
             return None
         except ValueError:
+            print(f"note: {path}: damaged, its trial is run again", file=sys.stderr, flush=True)
             path.unlink(missing_ok=True)
             return None
 

@@ -1,44 +1,49 @@
 """Runs the trials of a study: replayed from the store, or on workers, heavy ones first.
 
 A trial's bytes do not depend on what it was grouped with, on how many workers there were, or on
-where it ran: a worker gets a trial and the places of its data, and nothing else.
+where it ran: a worker of this machine gets trials and the places of their data, one of a cluster
+gets trials and the hashes of their data, and nothing else.
 """
 
 import importlib
 import os
 import sys
-import threading
 import time
 import traceback
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from itertools import pairwise
+from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from numpy._core._multiarray_umath import __cpu_features__
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from threadpoolctl import threadpool_info
 
 import retrial
 from retrial.core.config import Compute
-from retrial.core.errors import RetrialError
+from retrial.core.errors import RetrialError, describe
 from retrial.core.records import Finished, damaged
 from retrial.core.trial import Result, Trial
-from retrial.running.digest import TENSORS, fingerprint
+from retrial.running.calls import calls, expected, grouped
+from retrial.running.dask_cluster import on_dask
+from retrial.running.digest import TENSORS, code_digest, data_files, fingerprint
+from retrial.running.lost import killed
+from retrial.running.parent import die_with
+from retrial.running.progress import progress
+from retrial.running.ray_cluster import on_ray
+from retrial.running.references import Lacking, Reference, content_of, located, references
 from retrial.running.store import Store
 
-# What `execute` takes: a study module, the places and the trials of one call, and its data.
-Call = tuple[str, tuple[int, ...], tuple[Trial, ...], tuple[str, ...]]
-# Seconds within which a cluster and its first worker must answer.
-PATIENCE = 10
+# The trials of one program, and their places among all.
+Part = tuple[tuple[int, ...], tuple[Trial, ...]]
+# What numbers rest on besides this package: other versions may give other bytes.
+RESTS_ON = ("numpy", "scipy", "scikit-learn", "torch")
 
 Observer = Callable[[Finished], None]
 
@@ -47,7 +52,8 @@ class Answer(NamedTuple):
     """What a worker sends back: a result, or the traceback of what was raised.
 
     `mistake` is the line of a user's error, where that was raised. `unfit` says why this worker
-    must not run any trial.
+    must not run any trial, `lacking` which data files it must be sent first, by their SHA-256.
+    `worker` is who answers: machine and process.
     """
 
     place: int
@@ -56,26 +62,51 @@ class Answer(NamedTuple):
     seconds: float = 0.0
     mistake: str = ""
     unfit: str = ""
+    lacking: tuple[str, ...] = ()
+    worker: str = ""
+
+
+class Task(NamedTuple):
+    """What travels to a cluster's worker: trials, and by hash what they are run on.
+
+    `files` are the data. `code` is the digest of the study's code, "" for one outside of this
+    package, and `versions` are those of RESTS_ON: a worker with others runs nothing.
+    """
+
+    study: str
+    parts: tuple[Part, ...]
+    files: tuple[Reference, ...]
+    code: str
+    versions: tuple[str, ...]
 
 
 @cache
 def load_arrays(places: tuple[str, ...]) -> Mapping[str, np.ndarray]:
     """The arrays of a study's data, read-only.
 
-    A place is a folder, whose `.npy` files are mapped into memory and whose `.csv` tables are read
-    by file stem, or a file `*.safetensors`, whose tensors are read by their keys. Raises
+    A place is a folder or one file. Files `.npy` are mapped into memory and tables `.csv` are read
+    by file stem; the tensors of a file `.safetensors` are read by their keys. Raises
     RetrialError for such a file or table that is missing or damaged.
     """
     found: dict[str, np.ndarray] = {}
     for place in map(Path, places):
-        if place.suffix == TENSORS:
-            found |= load_tensors(place)
-        else:
-            for path in sorted(place.glob("*.npy")):
-                found[path.stem] = np.load(path, mmap_mode="r", allow_pickle=False)
-            for path in sorted(place.glob("*.csv")):
+        for path in [place] if place.is_file() else data_files(place):
+            if path.suffix == TENSORS:
+                found |= load_tensors(path)
+            elif path.suffix == ".npy":
+                found[path.stem] = load_array(path)
+            else:
                 found[path.stem] = load_table(path)
     return found
+
+
+def load_array(path: Path) -> np.ndarray:
+    """An array of a `.npy` file, mapped into memory, read-only; RetrialError when it is damaged."""
+    try:
+        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError):
+        raise damaged(path) from None
+    return array
 
 
 def load_table(path: Path) -> np.ndarray:
@@ -107,6 +138,31 @@ def load_tensors(path: Path) -> dict[str, np.ndarray]:
     for tensor in tensors.values():
         tensor.flags.writeable = False
     return tensors
+
+
+def execute_all(study: str, parts: tuple[Part, ...], places: tuple[str, ...]) -> list[Answer]:
+    """Run the programs of one call, one after the other, as `execute` does."""
+    worker = f"{os.uname().nodename}:{os.getpid()}"
+    answers = [answer for part in parts for answer in execute(study, *part, places)]
+    return [answer._replace(worker=worker) for answer in answers]
+
+
+def execute_task(task: Task, *contents: bytes) -> list[Answer]:
+    """Run the programs of one call on a cluster's worker; never raises.
+
+    One answer without a result says which data files the worker lacks; the call is then to be sent
+    again with their `contents`, which it keeps.
+    """
+    first = task.parts[0][0][0]
+    if unfit := other_than(task.study, task.code, task.versions):
+        return [Answer(first, None, unfit=unfit)]
+    try:
+        places = located(task.files, contents)
+    except Lacking as lacking:
+        return [Answer(first, None, lacking=lacking.args)]
+    except (RetrialError, OSError) as error:
+        return [Answer(first, None, unfit=f"worker {os.uname().nodename}: {describe(error)}")]
+    return execute_all(task.study, task.parts, places)
 
 
 def execute(
@@ -153,19 +209,29 @@ def without_pins() -> str:
 
 
 @cache
-def die_with(parent: int) -> None:
-    """End this process soon after its parent has ended, however it ended.
+def other_than(study: str, code: str, versions: tuple[str, ...]) -> str:
+    """One line when this worker has other code of a study, or other libraries; "" if not.
 
-    A killed run must leave no orphan that computes beside the next run. Polling is used since
-    the kernel's parent-death signal is tied to the parent's thread and not to its process.
+    Its trials would be kept under the fingerprint of what the submitting machine has.
     """
+    node = os.uname().nodename
+    for name, here, there in zip(RESTS_ON, installed(), versions, strict=True):
+        if here != there:
+            return f"worker {node}: {name} {here}, expected {there}; install requirements.lock"
+    if own_code(study) != code:
+        return f"worker {node}: other code of {study}, expected that of the submitting machine"
+    return ""
 
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+def installed() -> tuple[str, ...]:
+    """The versions of RESTS_ON here."""
+    return tuple(version(name) for name in RESTS_ON)
+
+
+@cache
+def own_code(study: str) -> str:
+    """The digest of a study's code here; "" for one outside of this package."""
+    return code_digest(study) if study.startswith("retrial.") else ""
 
 
 def sweep(
@@ -176,37 +242,39 @@ def sweep(
     compute: Compute,
     store: Store,
     observer: Observer | None = None,
+    factors: Mapping[str, float] = MappingProxyType({}),
 ) -> tuple[list[Finished], list[float]]:
     """Run all trials of the study module `study`; results and seconds in the order of `trials`.
 
     Finished trials are written to the store at once and shown to `observer`. A trial that raises
     is reported with its config and traceback while the others go on; RetrialError at the end, which
-    begins with the line of a user's mistake where trials found one.
+    begins with the line of a user's mistake where trials found one. `factors` are seconds per unit
+    of a trial's cost by arm, as an earlier run measured them.
     """
     keys = [fingerprint(trial, around) for trial in trials]
     done: dict[int, tuple[Finished, float]] = {}
     failed: list[str] = []
     mistakes: list[str] = []
-    with progress(study, trials) as advance:
+    awaited = expected(trials, factors)
+    with progress(study, sum(awaited)) as show:
 
-        def finish(index: int, result: Result, seconds: float) -> None:
+        def finish(index: int, result: Result, seconds: float, worker: str = "") -> None:
             done[index] = Finished(trials[index], result, keys[index]), seconds
             if observer is not None:
                 observer(done[index][0])
-            advance(trials[index].cost)
+            show(awaited[index], worker, seconds)
 
         for index, key in enumerate(keys):
             found = store.get(key)
             if found is not None:
                 finish(index, *found)
         waiting = [index for index in range(len(trials)) if index not in done]
-        waiting.sort(key=lambda index: -trials[index].cost)
         if waiting:
             # One line here, where workers would report every trial that cannot read them.
             for place in data:
                 if place.suffix == TENSORS:
                     load_tensors(place)
-        for answer in answers(study, trials, waiting, data, compute):
+        for answer in answers(study, trials, waiting, data, compute, awaited):
             if answer.unfit:
                 raise RetrialError(answer.unfit)
             if answer.result is None:
@@ -217,7 +285,7 @@ def sweep(
                     _report_failure(trials[answer.place], answer.traceback)
             else:
                 store.put(keys[answer.place], answer.result, answer.seconds)
-                finish(answer.place, answer.result, answer.seconds)
+                finish(answer.place, answer.result, answer.seconds, answer.worker)
     if failed:
         told = f"{min(mistakes)}; " if mistakes else ""
         raise RetrialError(
@@ -234,43 +302,34 @@ def answers(
     waiting: Sequence[int],
     data: Sequence[Path],
     compute: Compute,
+    awaited: Sequence[float],
 ) -> Iterator[Answer]:
-    """The answers of the workers, as they come."""
+    """The answers of the workers, as they come; `awaited` are the seconds of each trial."""
     if not waiting:
         return
-    places = tuple(str(place.resolve()) for place in data)
-    calls = [
-        (study, tuple(group), tuple(trials[i] for i in group), places)
-        for group in grouped(study, trials, waiting)
-    ]
-    on = {"local": on_this_machine, "dask": on_dask, "ray": on_ray}[compute.backend]
-    yield from on(calls, compute)
-
-
-def grouped(study: str, trials: Sequence[Trial], waiting: Sequence[int]) -> list[list[int]]:
-    """The places of trials that are run by one call each, the heaviest call first.
-
-    A study whose trials can be one program says by `together(trial)` what such trials share, and
-    by `AT_ONCE` how many there are at most in one; all others run trial by trial.
-    """
-    module = importlib.import_module(study)
-    if not hasattr(module, "together"):
-        return [[index] for index in waiting]
-    kinds: dict[Hashable, list[int]] = {}
-    for index in sorted(waiting):
-        kinds.setdefault(module.together(trials[index]), []).append(index)
-    groups = []
-    for kind in kinds.values():
-        # As equal as can be: 7 of at most 5 are programs of 3 and 4.
-        count = -(-len(kind) // module.AT_ONCE)
-        ends = [len(kind) * i // count for i in range(count + 1)]
-        groups += [kind[start:end] for start, end in pairwise(ends)]
-    return sorted(groups, key=lambda group: -sum(trials[index].cost for index in group))
-
-
-def on_this_machine(calls: Sequence[Call], compute: Compute) -> Iterator[Answer]:
-    """The answers of worker processes of this machine."""
     workers = compute.workers or joblib.cpu_count()
+    local = compute.backend == "local"
+    programs = grouped(study, trials, waiting)
+    parts = [
+        tuple((tuple(program), tuple(trials[i] for i in program)) for program in call)
+        for call in calls(programs, awaited, workers if local else None)
+    ]
+    if local:
+        places = tuple(str(place.resolve()) for place in data)
+        yield from on_this_machine([(study, call, places) for call in parts], workers)
+        return
+    files = references(data)
+    paths = {one.sha256: path for one, path in files.items()}
+    code, versions = own_code(study), installed()
+    tasks = [Task(study, call, tuple(files), code, versions) for call in parts]
+    on = {"dask": on_dask, "ray": on_ray}[compute.backend]
+    yield from on(execute_task, tasks, compute, lambda one: content_of(paths[one], one))
+
+
+def on_this_machine(
+    work: Sequence[tuple[str, tuple[Part, ...], tuple[str, ...]]], workers: int
+) -> Iterator[Answer]:
+    """The answers of so many worker processes of this machine."""
     # A worker that never gets a trial must end with this process as well.
     with joblib.parallel_config("loky", initializer=die_with, initargs=(os.getpid(),)):
         # With n_jobs=1 joblib would run trials in this process, where libraries may have loaded
@@ -282,68 +341,10 @@ def on_this_machine(calls: Sequence[Call], compute: Compute) -> Iterator[Answer]
             batch_size=1,
         )
         try:
-            for found in jobs(joblib.delayed(execute)(*call) for call in calls):
+            for found in jobs(joblib.delayed(execute_all)(*call) for call in work):
                 yield from found
         except TerminatedWorkerError:
             raise killed("lower compute.workers in params.yaml") from None
-
-
-# joblib has backends for both kinds of cluster, but it runs trials in this process when the
-# cluster has one thread, waits for ever when a worker is lost, and gets no answer from Ray before
-# the last.
-
-
-def on_dask(calls: Sequence[Call], compute: Compute) -> Iterator[Answer]:
-    """The answers of a Dask cluster's workers."""
-    from distributed import Client, KilledWorker, as_completed
-
-    with ExitStack() as stack:
-        try:
-            client = stack.enter_context(Client(compute.address, timeout=PATIENCE))
-            client.wait_for_workers(1, timeout=PATIENCE)
-        except OSError as error:
-            raise no_cluster(compute, error) from None
-        try:
-            for future in as_completed([client.submit(execute, *call) for call in calls]):
-                yield from future.result()
-        except KilledWorker:
-            raise killed("give the cluster's workers more") from None
-
-
-def on_ray(calls: Sequence[Call], compute: Compute) -> Iterator[Answer]:
-    """The answers of a Ray cluster's workers."""
-    import ray
-
-    try:
-        ray.init(address=compute.address, log_to_driver=False)
-    except OSError as error:
-        raise no_cluster(compute, error) from None
-    try:
-        task = ray.remote(execute)
-        running = [task.remote(*call) for call in calls]
-        while running:
-            (first,), running = ray.wait(running)
-            yield from ray.get(first)
-    except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError):
-        raise killed("give the cluster's workers more") from None
-    finally:
-        ray.shutdown()
-
-
-def killed(advice: str) -> RetrialError:
-    """The error for a worker that ended while it ran a trial."""
-    return RetrialError(
-        f"a worker was killed, most likely for want of memory; finished trials are kept, {advice} "
-        "and run it again"
-    )
-
-
-def no_cluster(compute: Compute, error: OSError) -> RetrialError:
-    """The error for a cluster that does not answer."""
-    return RetrialError(
-        f"params.yaml: compute.address = {compute.address!r}: no {compute.backend} cluster "
-        f"answers there ({type(error).__name__}); start one or set compute.backend: local"
-    )
 
 
 def _report_failure(trial: Trial, text: str) -> None:
@@ -353,19 +354,3 @@ def _report_failure(trial: Trial, text: str) -> None:
         file=sys.stderr,
         flush=True,
     )
-
-
-@contextmanager
-def progress(study: str, trials: Sequence[Trial]) -> Iterator[Callable[[float], None]]:
-    """A progress bar with an ETA by cost, quiet without a terminal; yields `advance(cost)`."""
-    bar = Progress(
-        TextColumn(study),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
-    )
-    task = bar.add_task(study, total=sum(trial.cost for trial in trials))
-    with bar:
-        yield lambda cost: bar.update(task, advance=cost)

@@ -14,11 +14,12 @@ from typing import Any
 import joblib
 
 from retrial.core.config import Compute
-from retrial.core.trial import Result
+from retrial.core.trial import Result, Trial
 from retrial.running.memory import largest_worker, own_peak
 from retrial.running.store import Store
 
 TIMINGS = "timings.json"
+KEYS = {"seconds", "stage"}
 
 
 @dataclass(frozen=True)
@@ -66,18 +67,32 @@ def kept(old: dict[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
     return new
 
 
+def factors(trials: Sequence[Trial], seconds: Sequence[float]) -> dict[str, float]:
+    """Measured seconds per unit of a trial's cost, by arm; arms without a cost are left out.
+
+    Costs follow the profile, and so what a trial of another profile will take can be told.
+    """
+    costs: dict[str, float] = {}
+    spent: dict[str, float] = {}
+    for trial, one in zip(trials, seconds, strict=True):
+        costs[trial.arm] = costs.get(trial.arm, 0.0) + trial.cost
+        spent[trial.arm] = spent.get(trial.arm, 0.0) + one
+    return {arm: float(f"{spent[arm] / cost:.4g}") for arm, cost in costs.items() if cost > 0}
+
+
 def digest_of(fingerprints: Iterable[str]) -> str:
     """A SHA-256 of trials in their order, as hex."""
     return sha256("\n".join(fingerprints).encode()).hexdigest()
 
 
 def read_timings(path: Path) -> dict[str, Any]:
-    """What a stage left in timings.json: {"seconds": {arm: [...]}, "stage": {...}}; {} for none.
+    """What a stage left in timings.json; {} for none.
 
-    A file of another form, which an earlier version left, is none.
+    {"seconds": {arm: [...]}, "stage": {...}, "factors": {arm: ...}}, the last not in files of
+    earlier versions. A file of another form is none.
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (FileNotFoundError, ValueError):
         return {}
-    return found if set(found) == {"seconds", "stage"} else {}
+    return found if isinstance(found, dict) and found.keys() - {"factors"} == KEYS else {}

@@ -4,12 +4,9 @@ The lock names every stage's inputs and outs by md5, so two locks tell whether t
 same bytes, and when not, which params or files made the difference.
 """
 
-import hashlib
-import json
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,10 +16,9 @@ from ruamel.yaml.error import YAMLError
 from retrial.core.errors import RetrialError
 from retrial.core.records import RECORDS
 from retrial.judging.verdicts import RESULTS
+from retrial.running.integrity import md5
 
 LOCK = "dvc.lock"
-# What .dvcignore names: no part of any input.
-IGNORED = ("__pycache__", ".ipynb_checkpoints", "*.swp", "*~", ".DS_Store")
 
 Kind = Literal["same", "bytes", "inputs", "added", "removed"]
 
@@ -211,32 +207,6 @@ def report(
             "they may differ."
         )
     return lines
-
-
-def _md5(content: bytes = b"") -> Any:
-    return hashlib.md5(content, usedforsecurity=False)
-
-
-def md5(path: Path) -> str:
-    """What DVC calls the md5 of a file or, with `.dir` at its end, of a folder; "" for nothing."""
-    if path.is_file():
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, _md5).hexdigest()
-    if not path.is_dir():
-        return ""
-    entries = [
-        {"md5": md5(file), "relpath": file.relative_to(path).as_posix()}
-        for file in path.rglob("*")
-        if file.is_file() and not ignored(file.relative_to(path))
-    ]
-    entries.sort(key=lambda entry: entry["relpath"])
-    text = json.dumps(entries, sort_keys=True).encode()
-    return f"{_md5(text).hexdigest()}.dir"
-
-
-def ignored(path: Path) -> bool:
-    """True for a path that .dvcignore leaves out."""
-    return any(fnmatch(part, pattern) for part in path.parts for pattern in IGNORED)
 
 
 def stale(stage: Stage, root: Path = Path()) -> list[str]:

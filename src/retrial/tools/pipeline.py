@@ -1,10 +1,12 @@
 """Runs DVC: the whole study under a profile, or the stages behind one family."""
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,10 @@ from retrial.tools.places import PUBLISHED
 
 PIPELINE = Path("dvc.yaml")
 PROFILE_LINE = re.compile(r"^profile:.*$", re.MULTILINE)
+# Where DVC notes which of its processes reads and writes which file.
+RWLOCK = Path(".dvc/tmp/rwlock")
+# Seconds in which DVC has written one of its locks.
+WRITING = 3
 # DVC commits an experiment, for which git wants a name; a name in the environment comes first.
 IDENTITY = {
     f"GIT_{role}_{key}": value
@@ -84,8 +90,51 @@ def stage_names(root: Path) -> list[str]:
     ]
 
 
+def mend(root: Path = Path()) -> None:
+    """Take away what DVC left cut short where it was killed while it wrote: it would not start.
+
+    DVC writes `dvc.lock` in place, which takes up to a second, and its list of who reads and
+    writes which file. The committed dvc.lock comes in the place of the cut one, where there is
+    one: what that knew beyond it, DVC's cache and the trial store still hold.
+    """
+    cut = [path for path in (root / LOCK, root / RWLOCK) if _is_cut(path)]
+    if not cut:
+        return
+    # Another DVC that is at work may be writing them now.
+    time.sleep(WRITING)
+    for path in filter(_is_cut, cut):
+        found = git(["show", f"HEAD:{LOCK}"], root) if path.name == LOCK else None
+        if found is not None and found.returncode == 0:
+            write_atomically(path, found.stdout.encode())
+            now = "the committed one is in its place"
+        else:
+            path.unlink(missing_ok=True)
+            now = "removed"
+        print(
+            f"warning: {path}: cut short, DVC was killed while it wrote it; {now}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def _is_cut(path: Path) -> bool:
+    """Whether `path`, one of DVC's two locks, is there and not whole."""
+    try:
+        if path.name != LOCK:
+            json.loads(path.read_text(encoding="utf-8"))
+        elif path.exists():
+            read_sections(path)
+            read_lock(path)
+    except FileNotFoundError:
+        return False
+    except (RetrialError, ValueError):
+        return True
+    return False
+
+
 def dvc(arguments: list[str], root: Path) -> None:
     """Run DVC with its output on this terminal; RetrialError when it fails."""
+    mend(root)
     # A stage is `python stages/…`: the python of this environment must come first.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     environment = {**IDENTITY, **os.environ, "PATH": path, "PYTHONUNBUFFERED": "1"}

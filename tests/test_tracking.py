@@ -10,6 +10,7 @@ from retrial.core import records
 from retrial.core.errors import RetrialError
 from retrial.core.records import Finished
 from retrial.core.trial import Metric, Result, Trial
+from retrial.judging.verdicts import COLUMNS
 from retrial.running import tracking
 from retrial.tools import archive, track
 from retrial.tools.published import archive_of
@@ -60,7 +61,9 @@ def write(
 
 
 def row(claim: str, *trials: Finished) -> dict:
-    return {"id": claim, "family": "kernels", "fingerprints": [one.fingerprint for one in trials]}
+    filled = dict.fromkeys([*COLUMNS, "evidence", "fitted"], "")
+    told = {"id": claim, "family": "kernels", "fingerprints": [one.fingerprint for one in trials]}
+    return filled | told
 
 
 def judge(root: Path, *rows: dict) -> None:
@@ -306,3 +309,93 @@ def test_an_unreachable_server_is_one_warning_line_and_no_failure(
     assert output.err.startswith(f"warning: {tmp_path}/data/results/kernels: MLflow at ")
     assert output.err.endswith("; `retrial track` tries again\n")
     assert not (tmp_path / tracking.DATABASE).exists()
+
+
+def test_an_experiment_that_another_makes_at_the_same_moment_is_shared(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tracking.quiet():
+        client = tracking.connect(root)
+        others = client.create_experiment("retrial/kernels")
+        by_name = type(client).get_experiment_by_name
+        answers = iter([None])
+        monkeypatch.setattr(
+            type(client),
+            "get_experiment_by_name",
+            lambda self, name: next(answers, by_name(self, name)),
+        )
+        assert tracking.Index.open("kernels", root).experiment == others
+
+
+def test_a_run_deleted_as_the_later_of_two_while_it_is_written_gives_way(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(root, range(2))
+    with tracking.quiet():
+        client = tracking.connect(root)
+        log_batch = type(client).log_batch
+        earlier = []
+
+        def late(self: object, run: str, *arguments: object, **more: object) -> None:
+            # Another person's run of the same trial, begun before ours, and ours deleted for it.
+            if not earlier:
+                ours = client.get_run(run)
+                begun = ours.info.start_time - 1
+                made = client.create_run(ours.info.experiment_id, begun, ours.data.tags)
+                earlier.append(made.info.run_id)
+                client.delete_run(run)
+            log_batch(self, run, *arguments, **more)
+
+        monkeypatch.setattr(type(client), "log_batch", late)
+        track.track(root)
+    found = {run.data.tags["fingerprint"]: run for run in runs(root)}
+    assert len(found) == len(runs(root)) == 2
+    first = found[finished(0).fingerprint]
+    assert first.info.run_id == earlier[0]
+    for run in found.values():
+        assert run.info.status == "FINISHED"
+        assert run.data.metrics == {"accuracy": 0.5, "epoch/loss": 1.0}
+
+
+def test_a_run_that_another_begins_meanwhile_is_no_second_one(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(root, range(2))
+    with tracking.quiet():
+        client = tracking.connect(root)
+        create_run = type(client).create_run
+        others = []
+
+        def after_another(self: object, experiment: str, **more: object) -> object:
+            others.append(create_run(client, experiment, 1, more["tags"]).info.run_id)
+            return create_run(self, experiment, **more)
+
+        monkeypatch.setattr(type(client), "create_run", after_another)
+        track.track(root)
+    assert len(others) == 2
+    assert {run.info.run_id for run in runs(root)} == set(others)
+    assert {run.info.status for run in runs(root)} == {"FINISHED"}
+
+
+def test_a_write_that_the_database_refuses_once_is_tried_again(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow.exceptions import MlflowException
+
+    write(root, range(1))
+    with tracking.quiet():
+        client = tracking.connect(root)
+        log_batch = type(client).log_batch
+        refusals = [MlflowException("duplicate key")]
+
+        def refusing(*arguments: object, **more: object) -> None:
+            if refusals:
+                raise refusals.pop()
+            log_batch(*arguments, **more)
+
+        monkeypatch.setattr(type(client), "log_batch", refusing)
+        assert [done.added for done in track.track(root)] == [1]
+        refusals += [MlflowException("duplicate key")] * tracking.TRIES
+        write(root, range(2))
+        with pytest.raises(RetrialError, match="duplicate key"):
+            track.track(root)

@@ -4,6 +4,9 @@ The records are the truth and published tables never read MLflow, so nothing tha
 may fail a study: one line says so, and `retrial track` sends the same runs later. A run is found
 by its tag `fingerprint`; writing a trial twice adds nothing. What a run has to do with claims is
 known once they are judged: `retrial.tools.track` adds it.
+
+On a team's server others write at the same time. Two may begin a run for one trial: everyone who
+opens the index deletes the later of the two, and who was writing that one is told by `add`.
 """
 
 import ast
@@ -29,6 +32,8 @@ FINGERPRINT = "fingerprint"
 # MLflow takes 1000 metrics, 100 params and 100 tags in one batch.
 METRICS, PARAMS = 1000, 100
 PARAM_LENGTH, TAG_LENGTH = 6000, 5000
+# A database refuses one of two that insert the same row at once; the second try finds it there.
+TRIES = 3
 STEP_MILLISECONDS = 1000
 DESCRIPTION = "mlflow.note.content"
 
@@ -75,7 +80,7 @@ class Index:
         if known is None:
             local = tracking_uri(root) == local_uri(root)
             place = (root.resolve() / ARTIFACTS / study).as_uri() if local else None
-            return cls(client, client.create_experiment(name, place, {DESCRIPTION: about}), {})
+            known = experiment_of(client, name, place, about)
         if DESCRIPTION not in known.tags:
             client.set_experiment_tag(known.experiment_id, DESCRIPTION, about)
         runs: dict[str, Run] = {}
@@ -92,8 +97,9 @@ class Index:
     def add(self, finished: Finished, tags: Mapping[str, str]) -> bool:
         """Write the run of a trial unless it is there; true when a run was written.
 
-        A run that a killed process left open is written again and closed: equal steps carry equal
-        times, so MLflow keeps one of each point.
+        A run that a killed process left open, or that someone else is writing, is written again and
+        closed: equal steps carry equal times, so MLflow keeps one of each point. Where an earlier
+        run took the place of this one meanwhile, the trial is no longer in `runs`.
         """
         from mlflow.entities import Metric as Point
         from mlflow.entities import Param
@@ -114,12 +120,59 @@ class Index:
         config = parameters(finished.trial)
         params = [Param(*pair) for pair in config.items() if pair[0] not in known.params]
         first = METRICS - len(params)
-        self.client.log_batch(known.id, metrics=points[:first], params=params)
-        for start in range(first, len(points), METRICS):
-            self.client.log_batch(known.id, metrics=points[start : start + METRICS])
-        self.client.set_terminated(known.id)
-        known.closed = True
-        return True
+
+        def write(run: str) -> None:
+            self.client.log_batch(run, metrics=points[:first], params=params)
+            for start in range(first, len(points), METRICS):
+                self.client.log_batch(run, metrics=points[start : start + METRICS])
+            self.client.set_terminated(run)
+
+        known.closed = self.write(key, write)
+        return known.closed
+
+    def write(self, key: str, write: Callable[[str], None]) -> bool:
+        """Call `write` with the id of the run of a trial, again when the store refuses it.
+
+        `write` must be one that may be repeated. False when the run was deleted meanwhile, as the
+        later of two: the trial is then no longer in `runs`. Raises what MLflow raises at the last
+        try.
+        """
+        from mlflow.exceptions import MlflowException
+
+        run = self.runs[key].id
+        for left in reversed(range(TRIES)):
+            try:
+                write(run)
+                return True
+            except MlflowException as error:
+                if unanswered(error):
+                    raise
+                if self.client.get_run(run).info.lifecycle_stage == "deleted":
+                    del self.runs[key]
+                    return False
+                if not left:
+                    raise
+        return False
+
+
+def unanswered(error: Exception) -> bool:
+    """Whether a request found no server, so that another would find none either."""
+    import requests
+
+    return isinstance(error.__cause__ or error.__context__, requests.RequestException)
+
+
+def experiment_of(client: Any, name: str, place: str | None, about: str) -> Any:
+    """A new experiment, or the one that someone else made under this name at the same moment."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_experiment(client.create_experiment(name, place, {DESCRIPTION: about}))
+    except MlflowException:
+        known = client.get_experiment_by_name(name)
+        if known is None:
+            raise
+        return known
 
 
 def described(study: str) -> str:
@@ -158,7 +211,7 @@ def connect(root: Path) -> Any:
     from mlflow.tracking import MlflowClient
 
     for name in ("mlflow.store", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     uri = tracking_uri(root)
     if uri.startswith("sqlite"):
         leave_flushing_to_the_system()
@@ -266,8 +319,9 @@ def tags(finished: Finished, around: Mapping[str, Any]) -> dict[str, str]:
 
 
 def safe(name: str) -> str:
-    """`name` with the characters that MLflow refuses in a key replaced."""
-    return re.sub(r"[^\w\-. :/]", "_", name)
+    """`name` with what MLflow refuses in a key replaced: characters, and parts of no plain path."""
+    parts = re.sub(r"[^\w\-. :/]", "_", name).split("/")
+    return "/".join("_" if part in ("", ".", "..") else part for part in parts)
 
 
 def observer(

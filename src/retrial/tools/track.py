@@ -20,8 +20,17 @@ from retrial.core.errors import RetrialError
 from retrial.core.records import CURVES, RECORDS, Finished, Records
 from retrial.core.trial import Metric, Result, Trial
 from retrial.judging.verdicts import RESULTS, VERDICTS, read_rows
+from retrial.running.tracking import (
+    FINGERPRINT,
+    TAG_LENGTH,
+    Index,
+    Run,
+    complaint,
+    quiet,
+    safe,
+    tags,
+)
 from retrial.running.tracking import PARAMS as BATCH
-from retrial.running.tracking import TAG_LENGTH, Index, Run, complaint, quiet, safe, tags
 from retrial.tools.locks import LOCK
 from retrial.tools.places import PUBLISHED
 from retrial.tools.published import archive_of, laid_out, published_rows
@@ -89,11 +98,17 @@ def _track_study(
     claims: Mapping[str, str],
     git: Mapping[str, str],
 ) -> list[Tracked]:
-    """Send the trials of one study, and set the tags of all its runs, those of old trials too."""
+    """Send the trials of one study, and set the tags of all its runs, those of old trials too.
+
+    What others send to the same server meanwhile is seen when the index is opened anew. That goes
+    on until each trial has one whole run: of two runs the earlier stays, and if its writer left it
+    open, it is completed here.
+    """
     index = Index.open(study, root)
     done = []
     places = dict.fromkeys({CURRENT, IN_PRINT} & {key for one in found for key in one.tags}, NO)
     wanted: dict[str, dict[str, str]] = defaultdict(dict)
+    sent: list[tuple[Finished, dict[str, str]]] = []
     for source in found:
         everything = finished_trials(source.records)
         added = 0
@@ -102,9 +117,14 @@ def _track_study(
             more.update(source.tags)
             shown = {**places, **more, CLAIMS: claims.get(finished.fingerprint, ""), **git}
             given = tags(finished, source.records.provenance)
-            added += index.add(finished, {**given, **{k: v for k, v in shown.items() if v}})
+            sent.append((finished, {**given, **{k: v for k, v in shown.items() if v}}))
+            added += index.add(*sent[-1])
         done.append(Tracked(source.folder, len(everything), added))
-    for fingerprint, run in index.runs.items():
+    written = any(one.added for one in done)
+    while written or not wanted.keys() <= index.runs.keys():
+        index = Index.open(study, root)
+        written = sum(index.add(*one) for one in sent) > 0
+    for fingerprint, run in list(index.runs.items()):
         more = {**places, **wanted.get(fingerprint, {}), CLAIMS: claims.get(fingerprint, "")}
         # The commit at which a run was first sent stays with it, unless that one was dirty.
         if fingerprint in wanted and run.tags.get(DIRTY) != NO:
@@ -176,8 +196,13 @@ def retag(index: Index, run: Run, tags: Mapping[str, str]) -> None:
     from mlflow.entities import RunTag
 
     changed = [RunTag(key, value) for key, value in tags.items() if run.tags.get(key, "") != value]
-    for start in range(0, len(changed), BATCH):
-        index.client.log_batch(run.id, tags=changed[start : start + BATCH])
+
+    def write(known: str) -> None:
+        for start in range(0, len(changed), BATCH):
+            index.client.log_batch(known, tags=changed[start : start + BATCH])
+
+    if changed:
+        index.write(run.tags[FINGERPRINT], write)
     run.tags.update(tags)
 
 

@@ -11,7 +11,7 @@ digest = $(shell cat $(1) | $(PYTHON) -c "import hashlib,sys; print(hashlib.sha2
 STUDY_READY := .venv/.study-$(call digest,requirements.lock)
 TEST_READY  := .venv/.test-$(call digest,requirements.lock requirements-dev.lock)
 
-.PHONY: study test ui lock
+.PHONY: study test ui lock fire same-bytes cluster
 
 ## run the study with PROFILE (quick, smoke or paper); leaves reports/report.html and .pdf
 study: $(STUDY_READY)
@@ -30,6 +30,20 @@ ui: $(STUDY_READY)
 	http*) echo "The runs are on the server at $${MLFLOW_TRACKING_URI#*@}" ;; \
 	*) mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 ;; \
 	esac
+
+## a sample of trials of every study with other workers, hash seed and CPUs: the same bytes?
+same-bytes: $(STUDY_READY)
+	@retrial same-bytes
+
+## a Dask cluster on this machine only: a scheduler and N workers, until Ctrl-C; see docs/scale.md
+N ?= 2
+cluster: $(STUDY_READY)
+	@python -m retrial.tools.cluster $(N)
+
+## kill -9 at KILLS random moments of a small run, `dvc repro` after each; see docs/fire.md
+KILLS ?= 50
+fire: $(TEST_READY)
+	@python tests/fire.py --kills $(KILLS)
 
 # torch and torchvision come first and without their dependencies: an unpinned torch, or one that
 # is resolved together with the rest, draws gigabytes of CUDA. The lock names their versions.

@@ -94,6 +94,14 @@ def test_drawn_domains_have_a_place_of_their_own(root: Path) -> None:
     assert verify.data_places(Records.load(folder), root) == [path.parent]
 
 
+def test_places_stand_as_the_stage_declares_them(root: Path) -> None:
+    places = ["data/raw/mnist", "data/splits/report000_mnist"]
+    records_left = Records.load(root / "data/results" / STUDY)
+    for order in (places, places[::-1]):
+        (root / "dvc.yaml").write_text(json.dumps({"stages": {STUDY: {"deps": order}}}))
+        assert verify.data_places(records_left, root) == [root / place for place in order]
+
+
 @pytest.fixture
 def after_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Records of a trial that ran on what an earlier study left, and that left weights itself."""

@@ -315,6 +315,50 @@ def verify(sample: int, seed: int) -> None:
     click.echo(f"All {total} checks hold.")
 
 
+@cli.command("same-bytes")
+@click.option("--study", "studies", multiple=True, help="Only this study; may be repeated.")
+@click.option(
+    "--sample", type=click.IntRange(min=1), default=4, show_default=True,
+    help="Trials of each study, at most.",
+)  # fmt: skip
+@click.option(
+    "--seconds", type=click.FloatRange(min=0), default=25.0, show_default=True,
+    help="What the trials of a study may take together; a study that takes longer is skipped.",
+)  # fmt: skip
+@click.option(
+    "--emulated", type=click.FloatRange(min=0), default=5.0, show_default=True,
+    help="What those of them may take, without emulation, that an emulated CPU runs.",
+)  # fmt: skip
+@click.option("--condition", "conditions", multiple=True, help="Only this one; may be repeated.")
+@click.option("--record", is_flag=True, help="Note what differs, for the limits in the report.")
+@in_project
+def same_bytes(
+    studies: tuple[str, ...], sample: int, seconds: float, emulated: float,
+    conditions: tuple[str, ...], record: bool,
+) -> None:  # fmt: skip
+    """Run trials of every study under other conditions.
+
+    They must leave the same bytes: with 1, 2 and 4 workers, under another hash seed of Python,
+    and, where qemu-user is installed, on an emulated Haswell and EPYC. docs/same_bytes.md has a
+    result.
+    """
+    from retrial.report.same_bytes import recorded
+    from retrial.tools import same_bytes as tool
+
+    known, under = recorded(), tool.conditions(conditions)
+    with tool.samples(Path(), sample, seconds, studies) as found:
+        table = tool.compared(found, under, emulated, click.echo)
+    for line in tool.lines(found, table, under):
+        click.echo(line)
+    if record:
+        tool.record(table)
+        known = recorded()
+    if not tool.ran(table.values()):
+        raise RetrialError("no trial was run; allow more --seconds, or run `make study` first")
+    if wrong := tool.unexpected(table, known):
+        raise RetrialError(f"other bytes, or none: {', '.join(wrong)}")
+
+
 @cli.command()
 @click.option(
     "--reports", required=True, type=EXISTING, help="Folder with the reports' texts, <report>*.txt."

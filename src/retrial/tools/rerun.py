@@ -19,11 +19,18 @@ from retrial.running.memory import own_peak
 from retrial.running.sweep import execute
 
 
-def rerun(study: str, trials: Sequence[Trial], data: Sequence[str], out: Path) -> None:
-    """Run `trials` of a study on the arrays of `data`; write their records to `out`."""
+def rerun(
+    study: str, trials: Sequence[Trial], data: Sequence[str], out: Path, module: str | None = None
+) -> None:
+    """Run `trials` of a study on the arrays of `data`; write their records to `out`.
+
+    `module` has the study's code, by default that of its name. Raises RetrialError for a trial
+    that raised.
+    """
     finished = []
     for index, trial in enumerate(trials):
-        answer = execute(f"retrial.studies.{study}", (index,), (trial,), tuple(data))[0]
+        code = module or f"retrial.studies.{study}"
+        answer = execute(code, (index,), (trial,), tuple(data))[0]
         if answer.unfit:
             raise RetrialError(answer.unfit)
         if answer.result is None:

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file
 
+from retrial.core.config import read_yaml
 from retrial.core.errors import RetrialError
 from retrial.core.records import (
     ARRAYS,
@@ -35,6 +36,7 @@ from retrial.core.records import (
 from retrial.judging.ledger import CLAIMS, load_claims
 from retrial.judging.verdicts import RESULTS, TABLE, table
 from retrial.running.digest import TENSORS, file_sha256
+from retrial.running.integrity import require_intact
 from retrial.tools.manifest import read_manifest, unchanged
 from retrial.tools.margins import History, commits, late
 from retrial.tools.places import MANIFEST, PUBLISHED, ROWS
@@ -48,6 +50,7 @@ from retrial.tools.published import (
     published_studies,
 )
 
+PIPELINE = Path("dvc.yaml")
 EMULATOR = ("qemu-x86_64", "-cpu", "Haswell")
 # Where the data of trials lies, as <folder>/<file>: data/domains has a place of its own.
 DATA = (Path("data/raw"), Path("data/splits"), RESULTS, Path("data"))
@@ -182,7 +185,12 @@ def trials(root: Path, sample: int, seed: int = 0) -> Iterator[Check]:
                 yield from trials_of(records, root, sample, seed)
     found = {path.parent.name: path.parent for path in (root / RESULTS).glob(f"*/{RECORDS}")}
     for study in sorted(set(found) - set(archived)):
-        yield from trials_of(Records.load(found[study]), root, sample, seed)
+        try:
+            require_intact([RESULTS / study], root)
+        except RetrialError as error:
+            yield Check(f"records of {study} are what its stage left", str(error))
+        else:
+            yield from trials_of(Records.load(found[study]), root, sample, seed)
     if not archived and not found:
         raise RetrialError(f"{RESULTS}: no records, run `make study` first")
 
@@ -192,9 +200,9 @@ def trials_of(records: Records, root: Path, sample: int, seed: int) -> Iterator[
 
     Each check names the resident memory of the process that ran them.
     """
-    drawn = random.Random(f"{seed}:{records.study}").sample(
-        records.trials, min(sample, len(records.trials))
-    )
+    # A sample that can be drawn again, no secret.
+    chance = random.Random(f"{seed}:{records.study}")  # noqa: S311
+    drawn = chance.sample(records.trials, min(sample, len(records.trials)))
     if not drawn:
         return
     places = data_places(records, root)
@@ -229,7 +237,7 @@ def absent(records: Records, root: Path) -> str:
 def data_places(records: Records, root: Path) -> list[Path]:
     """Where the records' data came from, after comparing every file's SHA-256.
 
-    Folders with arrays, and files of tensors, as `run_study` takes them.
+    Folders with arrays, and files of tensors, as `run_study` takes them and in its order.
     """
     found: dict[Path, None] = {}
     for name, digest in records.provenance["data"].items():
@@ -240,7 +248,19 @@ def data_places(records: Records, root: Path) -> list[Path]:
             raise RetrialError(f"data of {records.study}: {name} {state}; run `dvc repro` first")
         place = matching[0] if matching[0].suffix == TENSORS else matching[0].parent
         found[place] = None
-    return list(found)
+    return declared_order(found, records.study, root)
+
+
+def declared_order(places: Iterable[Path], study: str, root: Path) -> list[Path]:
+    """`places` as the study's stage declares them in dvc.yaml; others first, as they come.
+
+    The records name their data in the order of the alphabet, and of two arrays of one name the
+    later place has the one that a trial is given.
+    """
+    path = root / PIPELINE
+    stages = read_yaml(path)["stages"] if path.exists() else {}
+    declared = [root / dep for dep in stages.get(study, {}).get("deps", ())]
+    return sorted(places, key=lambda one: declared.index(one) if one in declared else -1)
 
 
 def run_again(

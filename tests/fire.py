@@ -1,7 +1,7 @@
 """Kills a run at random moments and looks at what `dvc repro` then makes of it.
 
 `python tests/fire.py --kills 50` does it 50 times to a miniature of two study stages, each time
-from nothing, and prints one line each and the sums: `make fire`. docs/fire.md has the result.
+from nothing, and prints one line each and the sums: `make fire`. docs/fire.md says more.
 """
 
 import argparse

@@ -339,8 +339,8 @@ def same_bytes(
     """Run trials of every study under other conditions.
 
     They must leave the same bytes: with 1, 2 and 4 workers, under another hash seed of Python,
-    and, where qemu-user is installed, on an emulated Haswell and EPYC. docs/same_bytes.md has a
-    result.
+    and, where qemu-user is installed, on an emulated Haswell and EPYC. docs/same_bytes.md
+    says how.
     """
     from retrial.report.same_bytes import recorded
     from retrial.tools import same_bytes as tool

@@ -195,7 +195,6 @@ def ray_cluster(folder: Path) -> Iterator[str]:
     wait_for(lambda: not any(alive(one) for one in family))
 
 
-@pytest.mark.skipif(not (BIN / "ray").exists(), reason="Ray is not installed")
 def test_a_ray_cluster_gives_the_same_bytes(
     data: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import logged_study
-import numpy as np
 import pytest
 import toy_study
 from cluster import Cluster
@@ -42,14 +41,6 @@ compute = Compute(backend="dask", address={address!r}, workers=0)
 found, _ = sweep("logged_study", TRIALS, [root / "data"], AROUND, compute, Store(root / "store"))
 written(found, root / "records")
 """
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> list[Path]:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    np.save(folder / "weights.npy", np.linspace(0, 1, 100, dtype=np.float32))
-    return [folder]
 
 
 @pytest.fixture

@@ -1,17 +1,15 @@
 """A report of hostile claims in a real browser; skipped where Chromium is not installed."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import hostile
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from browsers import needs_chromium
+from playwright.sync_api import Browser, Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH")
-ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"]
+pytestmark = needs_chromium
 # What a text might become if it were no text: a script, a handler, and an address that is one.
 BROUGHT_IN = (
     "<script>window.owned = 1</script>"
@@ -24,14 +22,6 @@ BROUGHT_IN = (
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     html, _ = hostile.render_hostile(tmp_path_factory.mktemp("hostile"))
     return html
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

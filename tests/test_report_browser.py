@@ -1,16 +1,14 @@
 """The report in a real browser; skipped where Chromium is not installed."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
 import synthetic_report as synthetic
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from browsers import needs_chromium
+from playwright.sync_api import Browser, Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH")
-ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"]
+pytestmark = needs_chromium
 DESK, PHONE = {"width": 1100, "height": 900}, {"width": 390, "height": 800}
 
 
@@ -18,14 +16,6 @@ DESK, PHONE = {"width": 1100, "height": 900}, {"width": 390, "height": 800}
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     html, _ = synthetic.render_toys(tmp_path_factory.mktemp("report"))
     return html.as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -32,14 +32,6 @@ TWO = Compute(backend="local", address=None, workers=2)
 ONE = Compute(backend="local", address=None, workers=1)
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> list[Path]:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    np.save(folder / "weights.npy", np.linspace(0, 1, 100, dtype=np.float32))
-    return [folder]
-
-
 def run(
     trials: list[Trial], data: list[Path], store: Path, compute: Compute, observer=None,
     study: str = "toy_study",

@@ -2,14 +2,14 @@
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from browsers import needs_chromium
 from click.testing import CliRunner
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from retrial.cli import cli
 from retrial.core import records
@@ -21,7 +21,6 @@ from retrial.tools.archive import pack
 from retrial.tools.published import archive_of
 from retrial.tools.worksheet import chosen, worksheet
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARMS = {"good": 3, "bad": 5}
 TIMINGS = {"good": [20.0, 21.0, 22.0], "bad": [400.0] * 5}
 
@@ -184,18 +183,15 @@ def test_the_command_writes_where_its_user_is(root: Path, monkeypatch: pytest.Mo
 
 
 @pytest.fixture
-def browsed(root: Path) -> Iterator[Page]:
+def browsed(root: Path, browser: Browser) -> Iterator[Page]:
     (root / "sheet.html").write_text(worksheet(root, None, None, 3, 0))
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        page = browser.new_page(viewport={"width": 390, "height": 800})
-        page.goto((root / "sheet.html").as_uri())
-        yield page
-        browser.close()
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.goto((root / "sheet.html").as_uri())
+    yield page
+    page.close()
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+@needs_chromium
 def test_a_verdict_opens_on_a_screen_and_stands_last_in_print(browsed: Page) -> None:
     answers, details = browsed.locator(".answers"), browsed.locator("details")
     seen = browsed.locator("body").inner_text()

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from retrial.core.records import Records
+from retrial.core.partitioned import load_records
 from retrial.judging import choose
 from retrial.judging.faults import FAULTS
 from retrial.report import figures as fig
@@ -37,7 +37,7 @@ from retrial.report.stories import one_line, story
 from retrial.report.tables import badge, family_table, small_table, sources
 
 records, rows, by_id = opened(results, "scratch_grid")
-search = Records.load(Path(results) / "scratch_search")
+search = load_records(Path(results) / "scratch_search")
 arms = records.arms()
 activations = list(dict.fromkeys(arm.split("/")[0] for arm in arms))
 starts = list(dict.fromkeys(arm.split("/")[1] for arm in arms))

@@ -14,7 +14,7 @@ total = 0
 # %%
 from pathlib import Path
 
-from retrial.core.records import Records
+from retrial.core.partitioned import load_records
 from retrial.report import attack_pictures as pictures
 from retrial.report import attacks
 from retrial.report.numbers import anchor, claimed
@@ -23,7 +23,7 @@ from retrial.report.show import opened, say, summary
 from retrial.report.tables import badge, family_table, sources
 
 records, rows, by_id = opened(results, "attack_cifar10")
-trained = Records.load(Path(results) / "classifier_cifar10")
+trained = load_records(Path(results) / "classifier_cifar10")
 every, unseen = by_id["004-2C-frog"], by_id["004-2C-invisible"]
 arm = every["evidence"]["arm"]
 victims = [other for other in records.arms() if other.startswith("image/") and other != arm]

@@ -14,7 +14,7 @@ total = 0
 # %%
 from pathlib import Path
 
-from retrial.core.records import Records
+from retrial.core.partitioned import load_records
 from retrial.report import attack_pictures as pictures
 from retrial.report import attacks
 from retrial.report.numbers import anchor, claimed, counted
@@ -23,7 +23,7 @@ from retrial.report.show import opened, say, summary
 from retrial.report.tables import badge, family_table, sources
 
 records, rows, by_id = opened(results, "attack_mnist")
-trained = Records.load(Path(results) / "classifier_mnist")
+trained = load_records(Path(results) / "classifier_mnist")
 every, several, human = (by_id[f"004-2B-{name}"] for name in ("digit1", "digits", "human"))
 arm = every["evidence"]["arm"]
 victims = [other for other in records.arms() if other.startswith("image/") and other != arm]

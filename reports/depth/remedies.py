@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from retrial.core.records import Records
+from retrial.core.partitioned import load_records
 from retrial.report import figures as fig
 from retrial.report.markup import prose
 from retrial.report.numbers import claimed, drawn, number, seeds, setting
@@ -26,7 +26,7 @@ from retrial.report.tables import badge, small_table, sources
 from retrial.statistics import default_margin, t_interval
 
 records, rows, by_id = opened(results, "depth")
-search = Records.load(Path(results) / "depth_search")
+search = load_records(Path(results) / "depth_search")
 arms = records.arms()
 titles = {"tanh": "tanh", "lecun": "LeCun", "sigmoid": "sigmoid"}
 # Depths at which both activations of a pair were trained, in the order of the study.

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from retrial.core.records import Records
+from retrial.core.partitioned import load_records
 from retrial.judging import choose, choose_depth
 from retrial.report import figures as fig
 from retrial.report.numbers import config_value, drawn, setting
@@ -25,7 +25,7 @@ from retrial.report.tables import small_table
 from retrial.statistics import default_margin, parse_printed
 
 records, rows, by_id = opened(results, "depth")
-search = Records.load(Path(results) / "depth_search")
+search = load_records(Path(results) / "depth_search")
 tried = search.arms()
 titles = {"relu": "ReLU", "tanh": "tanh", "sigmoid": "sigmoid"}
 metrics = {"test_loss": "loss", "test_accuracy": "accuracy"}

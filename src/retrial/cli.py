@@ -212,7 +212,7 @@ def choose(records: Path | None, family: str) -> None:
     RECORDS is the folder of the search's records, by default the last run's. params.yaml must hold
     the first line's choice; the others say how well the report pins each parameter.
     """
-    from retrial.core.records import Records
+    from retrial.core.partitioned import load_records
     from retrial.judging.choose import runners_up
     from retrial.judging.ledger import load_claims, of_family
     from retrial.judging.searches import SEARCHES
@@ -223,7 +223,7 @@ def choose(records: Path | None, family: str) -> None:
         raise RetrialError(f"--family = {family!r}: nothing was searched for, expected of {known}")
     search = SEARCHES[family]
     folder = records or RESULTS / search.study
-    choices = search.readings(of_family(load_claims(), family), Records.load(folder))
+    choices = search.readings(of_family(load_claims(), family), load_records(folder))
     if not choices:
         raise RetrialError(f"{folder}: no candidate, the search runs in the paper profile only")
     click.echo(f"best{'':20} {choices[0]}")

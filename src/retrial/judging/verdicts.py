@@ -12,7 +12,9 @@ from typing import Any
 from retrial.core.config import profile_name
 from retrial.core.errors import RetrialError
 from retrial.core.files import write_atomically
-from retrial.core.records import ARRAYS, CURVES, PROVENANCE, RECORDS, Records, damaged
+from retrial.core.partitioned import load_records
+from retrial.core.partitions import PARTS
+from retrial.core.records import ARRAYS, CURVES, PROVENANCE, RECORDS, damaged
 from retrial.judging.altered import notes
 from retrial.judging.judge import Family, judge_family
 from retrial.judging.ledger import CLAIMS, load_claims, of_family
@@ -21,7 +23,7 @@ from retrial.running.integrity import require_intact
 
 RESULTS = Path("data/results")
 # What a family is judged by.
-JUDGED = (RECORDS, ARRAYS, CURVES, PROVENANCE)
+JUDGED = (RECORDS, ARRAYS, CURVES, PROVENANCE, PARTS)
 Row = Mapping[str, Any]
 VERDICTS = RESULTS / "verdicts"
 TABLE = RESULTS / "verdicts.csv"
@@ -38,8 +40,8 @@ def write_family(family: str) -> None:
     claims = load_claims(CLAIMS)
     studies = [family, *([SEARCHES[family].study] if family in SEARCHES else [])]
     require_intact([RESULTS / study / name for study in studies for name in JUDGED])
-    records = Records.load(RESULTS / family)
-    search = Records.load(RESULTS / SEARCHES[family].study) if family in SEARCHES else None
+    records = load_records(RESULTS / family)
+    search = load_records(RESULTS / SEARCHES[family].study) if family in SEARCHES else None
     evidence = Family(records, {claim.id: claim for claim in claims}, profile_name(), search)
     rows = judge_family(of_family(claims, family), evidence)
     text = json.dumps(rows, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from retrial.core.records import Records
+from retrial.core.partitioned import load_records
 from retrial.report.protocols import protocol
 from retrial.report.strip import picture
 
@@ -44,7 +44,7 @@ def about(rows: Sequence[Row], results: Path) -> dict[str, dict[str, str]]:
     The records of the rows' families are read below `results`; raises RetrialError when a family
     has none.
     """
-    records = {family: Records.load(results / family) for family in {r["family"] for r in rows}}
+    records = {family: load_records(results / family) for family in {r["family"] for r in rows}}
     return {
         row["id"]: {
             "protocol": protocol(row, records[row["family"]]),

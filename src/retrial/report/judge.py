@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from retrial.core.partitioned import load_records
 from retrial.core.records import Records
 from retrial.judging.judge import Family, judge_family
 from retrial.judging.judge_trial import (
@@ -69,7 +70,7 @@ def tried(results: Path, rows: Sequence[Row]) -> list[Tried]:
         own = [row for row in rows if row["family"] == family]
         if not any(row["kind"] in RULES for row in own):
             continue
-        records = Records.load(results / family)
+        records = load_records(results / family)
         source = f"stage {stage_name(records)}; inputs md5 {records.inputs_md5()}"
         values, curves = posed_values(own, records), posed_curves(own, records)
         for rule, judge, posed in (
@@ -188,14 +189,14 @@ def single_seed_orders(results: Path, rows: Sequence[Row]) -> tuple[int, int]:
     against, posed = 0, 0
     for family in dict.fromkeys(row["family"] for row in rows if row["kind"] == "order"):
         own = [row for row in rows if row["family"] == family]
-        found = single_seeds(posed_orders(own, Records.load(results / family)))
+        found = single_seeds(posed_orders(own, load_records(results / family)))
         against, posed = against + found[0], posed + found[1]
     return against, posed
 
 
 def judged_controls(results: Path, profile: str, root: Path) -> tuple[Records, list[Row]]:
     """The records of the positive controls, and what the judge says of them now."""
-    records = Records.load(results / CONTROLS)
+    records = load_records(results / CONTROLS)
     claims = load_claims(root / CLAIMS / CONTROLS)
     family = Family(records, {claim.id: claim for claim in claims}, profile)
     return records, judge_family(claims, family)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from retrial.core.records import Records
+from retrial.core.partitioned import load_records
 from retrial.judging.multiverse import readings
 from retrial.judging.searches import SEARCHES
 from retrial.judging.sensitivity import Reading, deciding, favours, shares
@@ -60,8 +60,8 @@ def gathered(results: str | Path, families: Sequence[str]) -> dict[str, list[Han
     found = {}
     for family in families:
         claims = {claim.id: claim for claim in ledger(results, family)}
-        records = Records.load(folder / family)
-        search = Records.load(folder / SEARCHES[family].study) if family in SEARCHES else None
+        records = load_records(folder / family)
+        search = load_records(folder / SEARCHES[family].study) if family in SEARCHES else None
         hanging = [
             Hanging(row, known)
             for row in headlines(verdicts(folder, [family]))

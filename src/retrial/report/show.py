@@ -9,6 +9,7 @@ from typing import Any
 from IPython.display import Markdown, display
 
 from retrial.core.errors import RetrialError
+from retrial.core.partitioned import load_records
 from retrial.core.records import Records
 from retrial.judging.ledger import CLAIMS, Claim, load_claims, of_family
 from retrial.judging.verdicts import headline, heads
@@ -46,7 +47,7 @@ def opened(results: str | Path, family: str) -> tuple[Records, list[Row], dict[s
     """What a family's notebook is about: its records, its verdict rows, and these by claim."""
     folder = Path(results)
     rows = verdicts(folder, [family])
-    return Records.load(folder / family), rows, {row["id"]: row for row in rows}
+    return load_records(folder / family), rows, {row["id"]: row for row in rows}
 
 
 def ledger(results: str | Path, family: str) -> list[Claim]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from retrial.core import records
+from retrial.core import partitions, records
 from retrial.core.config import (
     PARAMS,
     Compute,
@@ -22,6 +22,7 @@ from retrial.core.config import (
 from retrial.core.errors import RetrialError, reported
 from retrial.core.files import write_atomically
 from retrial.core.models import FrozenModel
+from retrial.core.partitions import partitioned
 from retrial.core.trial import Trial
 from retrial.running.digest import data_hashes, surroundings
 from retrial.running.integrity import require_intact
@@ -67,12 +68,13 @@ def run_study(study: ModuleType, data: Sequence[str], results: str) -> None:
     around = surroundings(study.__name__, data_hashes(places))
     trials = study.trials(protocol, budget)
     require_names(trials, name)
+    in_parts = partitioned(Path(results), len(trials))
     print(f"{name}: profile {profile}, {len(trials)} trials", flush=True)
     store = CountingStore(Store.default().folder)
     before = read_timings(Path(results) / TIMINGS).get("factors", {})
-    finished, seconds = sweep(
-        study.__name__, trials, places, around, compute, store, observer(name, around), before
-    )
+    # An index of so many runs is larger than the records themselves.
+    watch = None if in_parts else observer(name, around)
+    finished, seconds = sweep(study.__name__, trials, places, around, compute, store, watch, before)
     provenance = {
         **around,
         "stage": name,
@@ -80,14 +82,16 @@ def run_study(study: ModuleType, data: Sequence[str], results: str) -> None:
         "budget": budget.model_dump(mode="json"),
     }
     skipped = study.skipped(protocol, budget)
-    records.write(Path(results), name, finished, skipped, provenance)
+    if in_parts:
+        partitions.write(Path(results), name, finished, skipped, provenance)
+    else:
+        records.write(Path(results), name, list(finished), skipped, provenance)
     costs: dict[str, list[float]] = defaultdict(list)
     for trial, spent in zip(trials, seconds, strict=True):
         costs[trial.arm].append(round(spent, 3))
     path = Path(results) / TIMINGS
-    fingerprints = [one.fingerprint for one in finished]
     taken = time.perf_counter() - start
-    measured = measurement(fingerprints, len(store.computed), taken, compute)
+    measured = measurement(finished.fingerprints, len(store.computed), taken, compute)
     stage = kept(read_timings(path).get("stage"), measured)
     # No out of any stage: clocks differ from run to run.
     left = {"factors": factors(trials, seconds), "seconds": costs, "stage": stage}

@@ -10,14 +10,17 @@ import hashlib
 import io
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 
+from retrial.core.errors import RetrialError
 from retrial.core.files import cache_folder, write_atomically
-from retrial.core.records import canonical, finite
-from retrial.core.trial import Metric, Result
+from retrial.core.records import Finished, canonical, finite
+from retrial.core.trial import Metric, Result, Trial
 
 HEAD = "result"
 SUFFIX = ".trial"
@@ -100,3 +103,30 @@ class Store:
     def put(self, fingerprint: str, result: Result, seconds: float) -> None:
         """Keep a finished trial; RetrialError when the folder is full or cannot be written."""
         write_atomically(self.path(fingerprint), pack(result, seconds))
+
+
+@dataclass(frozen=True)
+class Stored(Sequence[Finished]):
+    """Finished trials that are read from the store when they are asked for, one at a time."""
+
+    store: Store
+    trials: Sequence[Trial]
+    fingerprints: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.trials)
+
+    @overload
+    def __getitem__(self, index: int) -> Finished: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Finished]: ...
+    def __getitem__(self, index: int | slice) -> Finished | list[Finished]:
+        """A finished trial; RetrialError where the store has it no more."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        fingerprint = self.fingerprints[index]
+        found = self.store.get(fingerprint)
+        if found is None:
+            path = self.store.path(fingerprint)
+            raise RetrialError(f"{path}: was finished and is no more; run `dvc repro` again")
+        return Finished(self.trials[index], found[0], fingerprint)

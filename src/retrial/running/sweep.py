@@ -38,7 +38,7 @@ from retrial.running.parent import die_with
 from retrial.running.progress import progress
 from retrial.running.ray_cluster import on_ray
 from retrial.running.references import Lacking, Reference, content_of, located, references
-from retrial.running.store import Store
+from retrial.running.store import Store, Stored
 
 # The trials of one program, and their places among all.
 Part = tuple[tuple[int, ...], tuple[Trial, ...]]
@@ -243,8 +243,10 @@ def sweep(
     store: Store,
     observer: Observer | None = None,
     factors: Mapping[str, float] = MappingProxyType({}),
-) -> tuple[list[Finished], list[float]]:
+) -> tuple[Stored, list[float]]:
     """Run all trials of the study module `study`; results and seconds in the order of `trials`.
+
+    Results stay in the store, and are read from there one at a time.
 
     Finished trials are written to the store at once and shown to `observer`. A trial that raises
     is reported with its config and traceback while the others go on; RetrialError at the end, which
@@ -252,16 +254,16 @@ def sweep(
     of a trial's cost by arm, as an earlier run measured them.
     """
     keys = [fingerprint(trial, around) for trial in trials]
-    done: dict[int, tuple[Finished, float]] = {}
+    done: dict[int, float] = {}
     failed: list[str] = []
     mistakes: list[str] = []
     awaited = expected(trials, factors)
     with progress(study, sum(awaited)) as show:
 
         def finish(index: int, result: Result, seconds: float, worker: str = "") -> None:
-            done[index] = Finished(trials[index], result, keys[index]), seconds
+            done[index] = seconds
             if observer is not None:
-                observer(done[index][0])
+                observer(Finished(trials[index], result, keys[index]))
             show(awaited[index], worker, seconds)
 
         for index, key in enumerate(keys):
@@ -292,8 +294,7 @@ def sweep(
             f"{told}{study}: {len(failed)} of {len(trials)} trials failed, the others are kept: "
             + ", ".join(sorted(set(failed)))
         )
-    ordered = [done[index] for index in range(len(trials))]
-    return [one for one, _ in ordered], [seconds for _, seconds in ordered]
+    return Stored(store, trials, keys), [done[index] for index in range(len(trials))]
 
 
 def answers(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from retrial.core.errors import RetrialError
 from retrial.core.files import write_atomically
+from retrial.core.partitions import PARTS
 from retrial.core.records import ARRAYS, CURVES, PROVENANCE, RECORDS
 
 SUFFIX = ".tar.xz"
@@ -27,8 +28,10 @@ FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": 1 << 25}]
 def pack(folder: Path, target: Path) -> Path:
     """Write the records of `folder` to the archive `target`; returns `target`.
 
-    Raises RetrialError when one of the files is missing.
+    Raises RetrialError when one of the files is missing, and for records in parts.
     """
+    if (folder / PARTS).exists():
+        raise RetrialError(f"{folder / PARTS}: too large to publish, expected records in {RECORDS}")
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for name in MEMBERS:

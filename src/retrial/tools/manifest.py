@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from retrial.core.errors import RetrialError
+from retrial.core.partitioned import load_records
 from retrial.core.records import PROVENANCE, Records
 from retrial.judging.ledger import CLAIMS, load_claims
 from retrial.running.digest import LOCK as REQUIREMENTS
@@ -80,7 +81,7 @@ def manifest(
     for family, studies in families.items():
         new["families"][family] = about
         for study in studies:
-            records = Records.load(results / study)
+            records = load_records(results / study)
             new["data"] |= records.provenance["data"]
             left = read_timings(results / study / TIMINGS)
             seconds = trial_seconds(records, left, Store.default())

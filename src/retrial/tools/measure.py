@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from retrial.core.errors import RetrialError
+from retrial.core.partitioned import load_records
 from retrial.core.records import Records
 from retrial.tools.manifest import read_manifest, write_manifest
 from retrial.tools.places import PUBLISHED
@@ -26,7 +27,7 @@ def measure(at_most: float, root: Path = Path()) -> Iterator[str]:
         if entry["peak_bytes"] is not None:
             continue
         with laid_out(folder, [study]) as view, TemporaryDirectory() as out:
-            records = Records.load(view / study)
+            records = load_records(view / study)
             trial = costliest(records, content["timings"].get(study, {}), at_most)
             if trial is None:
                 yield f"{study}: not measured, no trial is known to take at most {at_most:g} s"

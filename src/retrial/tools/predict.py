@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from retrial.core.errors import RetrialError, describe
-from retrial.core.records import RECORDS, WEIGHTS, Records
+from retrial.core.partitioned import load_records
+from retrial.core.records import RECORDS, WEIGHTS
 from retrial.handwriting.choice import chosen
 from retrial.handwriting.grey import in_grey
 from retrial.handwriting.normalise import SIDE, BlankError, normalised
@@ -69,7 +70,7 @@ def load(root: Path) -> Network:
         if not path.exists():
             raise RetrialError(f"{path}: no such file, run `dvc repro {NAME}` first")
     require_intact([RESULTS / NAME / RECORDS, RESULTS / NAME / WEIGHTS], root)
-    records = Records.load(folder)
+    records = load_records(folder)
     arm = chosen(records)
     # All networks of this study are plain ones, which its configs do not say.
     config = {"network": "plain", **records.of(arm)[0]["config"]}

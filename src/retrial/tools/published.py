@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from retrial.core.records import Records
+from retrial.core.partitioned import load_records
 from retrial.judging.judge import Family, judge_family
 from retrial.judging.ledger import Claim
 from retrial.judging.searches import SEARCHES
@@ -73,9 +73,9 @@ def judged_again(
     search = SEARCHES.get(name)
     with laid_out(folder, [name, *([search.study] if search else [])]) as view:
         family = Family(
-            Records.load(view / name),
+            load_records(view / name),
             {claim.id: claim for claim in claims},
             PROFILE,
-            Records.load(view / search.study) if search else None,
+            load_records(view / search.study) if search else None,
         )
         return judge_family([claim for claim in claims if claim.id in ids], family)

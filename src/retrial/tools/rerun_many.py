@@ -49,7 +49,7 @@ def carry_out(order: Order, workers: int) -> None:
     with tempfile.TemporaryDirectory() as empty:
         data = [Path(place) for place in order["data"]]
         finished, _ = sweep(order["module"], trials, data, {}, compute, Store(Path(empty)))
-    records.write(Path(order["out"]), order["study"], finished, (), {})
+        records.write(Path(order["out"]), order["study"], list(finished), (), {})
 
 
 def answer(order: Order, workers: int) -> dict[str, str]:

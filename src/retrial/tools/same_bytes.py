@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from retrial.core.errors import RetrialError
+from retrial.core.partitioned import load_records
 from retrial.core.records import RECORDS, Records
 from retrial.judging.verdicts import RESULTS
 from retrial.report.same_bytes import RECORDED, recorded
@@ -167,12 +168,12 @@ def _sample(
     study: str, root: Path, view: Path, published: Mapping[str, Any], count: int, at_most: float
 ) -> Sample:
     own, source = root / RESULTS / study, "last run"
-    records = Records.load(own) if (own / RECORDS).exists() else None
+    records = load_records(own) if (own / RECORDS).exists() else None
     spent: Mapping[str, Any] = {}
     if records and records.trials:
         spent = trial_seconds(records, read_timings(own / TIMINGS), Store.default())
     if records is None or (not spent and (view / study).exists()):
-        records, source, spent = Records.load(view / study), "published", published
+        records, source, spent = load_records(view / study), "published", published
     name = f"retrial.studies.{study}"
     if not records.trials:
         return Sample(study, name, source, records, skipped="it has no trials in this profile")
@@ -261,7 +262,7 @@ def order(sample: Sample, out: Path, at_most: float = math.inf) -> Order:
 
 def judged(sample: Sample, folder: Path) -> Cell:
     """The cell of a sample whose trials, or some of them, left their records in `folder`."""
-    again = Records.load(folder)
+    again = load_records(folder)
     ran = {(one["arm"], one["seed"]) for one in again.trials}
     wrong = [
         f"{trial['arm']}, seed {trial['seed']}, {told}"

@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 
 from retrial.core.config import read_yaml
 from retrial.core.errors import RetrialError
+from retrial.core.partitioned import load_records
+from retrial.core.partitions import PARTS
 from retrial.core.records import CURVES, RECORDS, Finished, Records
 from retrial.core.trial import Metric, Result, Trial
 from retrial.judging.verdicts import RESULTS, VERDICTS, read_rows
@@ -154,7 +156,10 @@ def sources(root: Path, published: bool) -> Iterator[dict[str, list[Source]]]:
 
 def _sources(base: Path, kind: str, sums: Mapping[str, Mapping[str, str]]) -> Iterator[Source]:
     for path in sorted(base.glob(f"*/{RECORDS}")):
-        records = Records.load(path.parent)
+        if (path.parent / PARTS).exists():
+            # Its stage shows MLflow none of so many trials either.
+            continue
+        records = load_records(path.parent)
         everywhere = {f"md5.{safe(key)}": v for key, v in sums.get(records.study, {}).items()}
         yield Source(records, path.parent, {**everywhere, kind: YES})
 

@@ -24,6 +24,7 @@ from safetensors.numpy import load_file
 
 from retrial.core.config import read_yaml
 from retrial.core.errors import RetrialError
+from retrial.core.partitioned import load_records
 from retrial.core.records import (
     ARRAYS,
     CURVES,
@@ -176,7 +177,7 @@ def trials(root: Path, sample: int, seed: int = 0) -> Iterator[Check]:
     archived = published_studies(folder)
     for study in archived:
         with laid_out(folder, [study]) as view:
-            records = Records.load(view / study)
+            records = load_records(view / study)
             if file := absent(records, root):
                 reason = f"they ran on {RESULTS / file} of profile {PROFILE}, which is not there: "
                 reason += f"run `make study PROFILE={PROFILE}` first"
@@ -190,7 +191,7 @@ def trials(root: Path, sample: int, seed: int = 0) -> Iterator[Check]:
         except RetrialError as error:
             yield Check(f"records of {study} are what its stage left", str(error))
         else:
-            yield from trials_of(Records.load(found[study]), root, sample, seed)
+            yield from trials_of(load_records(found[study]), root, sample, seed)
     if not archived and not found:
         raise RetrialError(f"{RESULTS}: no records, run `make study` first")
 
@@ -210,7 +211,7 @@ def trials_of(records: Records, root: Path, sample: int, seed: int) -> Iterator[
         where = " on an emulated Haswell" if prefix else ""
         with tempfile.TemporaryDirectory() as out:
             peak = run_again(records.study, drawn, places, Path(out), prefix)
-            again = Records.load(Path(out))
+            again = load_records(Path(out))
             for trial in drawn:
                 what = f"{records.study}: {trial['arm']}, seed {trial['seed']}, again{where}"
                 wrong = difference(records, again, trial)

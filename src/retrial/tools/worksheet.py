@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from retrial.core.errors import RetrialError
+from retrial.core.partitioned import load_records
 from retrial.core.records import Records
 from retrial.judging.verdicts import heads
 from retrial.report.card import measured
@@ -80,7 +81,7 @@ def worksheet(root: Path, family: str | None, report: str | None, count: int, se
     rows, manifest = _read(folder / ROWS), _read(folder / MANIFEST)
     picked = chosen(rows, family, report, count, seed)
     with laid_out(folder, dict.fromkeys(row["stage"] for row in picked)) as view:
-        tried = [how_tried(row, Records.load(view / row["stage"]), manifest) for row in picked]
+        tried = [how_tried(row, load_records(view / row["stage"]), manifest) for row in picked]
     named = {"report": report, "family": family}
     about = ", ".join(f"{key} {value}" for key, value in named.items() if value)
     return page(picked, tried, f"{about or 'all reports'}, drawn with seed {seed}")

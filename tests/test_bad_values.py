@@ -179,6 +179,13 @@ def test_brackets_without_end_are_refused(tmp_path: Path) -> None:
         load_claims(tmp_path)
 
 
+@pytest.mark.parametrize("text", ['{"a": {"b\\nc": 1}}', "a: &a [*a, {? 'b\n\n  c' : 1}]"])
+def test_a_key_of_two_lines_is_one_line(text: str, tmp_path: Path) -> None:
+    (tmp_path / "000.yaml").write_text(text)
+    with pytest.raises(RetrialError, match=r"000\.yaml: key 'b\\nc': expected a name that can be"):
+        load_claims(tmp_path)
+
+
 LEDGER = YAML(typ="safe").load(synthetic.LEDGER)
 FULL = altered(
     LEDGER,

@@ -6,7 +6,7 @@ single sentences are judged each for itself, without Holm's correction. A printe
 group as `curve`, which is short for one claim an epoch (`retrial.judging.curve_groups`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,14 +15,13 @@ from pydantic import Field
 from retrial.core.config import read_yaml, validated
 from retrial.core.errors import RetrialError
 from retrial.core.models import Count, FrozenModel
+from retrial.core.names import NAME
 from retrial.judging.curve_groups import expand
 
 CLAIMS = Path("claims")
 # The claims that were read out of the five reports, in this ledger or still to come.
 TOTAL = 599
 
-# Names become files, addresses, attributes, labels, tags and code spans: none needs more than this.
-NAME = r"[A-Za-z0-9][A-Za-z0-9_.+/-]*"
 Name = Annotated[str, Field(pattern=f"^{NAME}$")]
 # A name that is also a file's.
 FileName = Annotated[str, Field(pattern=f"^{NAME.replace('/', '')}$")]
@@ -183,13 +182,32 @@ def read_ledger(path: Path) -> list[Claim]:
 
 
 def yaml_of(path: Path) -> Any:
-    """The content of a YAML file; RetrialError too for a value that its own tag does not allow."""
+    """The content of a YAML file; RetrialError too for what no error could name in one line.
+
+    That is a value that its own tag does not allow, and a key of line ends or the like.
+    """
     try:
-        return read_yaml(path)
+        content = read_yaml(path)
     except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         # Such as a date with a month 13, `!!int x`, or brackets without end.
         reason = (str(error).splitlines() or [""])[0]
         raise RetrialError(f"{path}: not YAML: {type(error).__name__}: {reason[:100]}") from None
+    for key in keys(content):
+        if not str(key).isprintable():
+            raise RetrialError(f"{path}: key {key!r:.100}: expected a name that can be printed")
+    return content
+
+
+def keys(content: Any) -> Iterator[Any]:
+    """The keys of all sections of a document, whose parts may hold each other."""
+    waiting, seen = [content], set()
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict | list) and id(part) not in seen:
+            seen.add(id(part))
+            if isinstance(part, dict):
+                yield from part
+            waiting += part.values() if isinstance(part, dict) else part
 
 
 def listed(content: Any, where: str) -> list[dict[Any, Any]]:

@@ -92,7 +92,7 @@ if readings:
         "learning_rate": {key[3] for key in found if key[2] == best.optimiser},
     }
     edges = [names[k] for k, of in grids.items() if getattr(best, k) in (min(of), max(of))]
-    bodies = list(dict.fromkeys(key[:2] for key in found))
+    bodies = sorted({key[:2] for key in found})
     speeds = list(dict.fromkeys(key[2:4] for key in found))
     starts = list(dict.fromkeys(key[4] for key in found))
     figure, axes = fig.canvas(2.3, 1, len(starts), sharey=True)

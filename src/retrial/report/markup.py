@@ -10,7 +10,7 @@ import hashlib
 import re
 
 from retrial.core.errors import RetrialError
-from retrial.judging.ledger import NAME
+from retrial.core.names import NAME
 
 # Letters, digits and signs that Markdown takes for themselves within a line.
 MEANS_NOTHING = re.compile(r"(?:[^\W_]|[ +,;%×±−∞≥≤/()–\u202f]|\.(?!\.))*")

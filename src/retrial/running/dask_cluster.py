@@ -16,14 +16,12 @@ from typing import Any
 from retrial.core.config import Compute
 from retrial.core.errors import RetrialError
 from retrial.running import lost
-from retrial.running.lost import GO_ON, killed, no_cluster
+from retrial.running.lost import AHEAD, GO_ON, killed, no_cluster
 
 # Seconds that a run waits for the return of its workers or its scheduler.
 RETURN = 300.0
 # Seconds between two looks at the workers.
 LOOK = 2.0
-# Calls that a scheduler knows of at once, so that its memory does not grow with the study.
-AHEAD = 2000
 
 
 class _SchedulerLostError(Exception):

@@ -5,6 +5,8 @@ from retrial.core.errors import RetrialError
 
 # Seconds within which a cluster and its first worker must answer.
 PATIENCE = 10
+# Calls that a cluster knows of at once, so that its memory does not grow with the study.
+AHEAD = 2000
 # What an error for lost workers ends in.
 GO_ON = "finished trials are kept, run it again to go on"
 

@@ -5,10 +5,7 @@ from itertools import islice
 from typing import Any
 
 from retrial.core.config import Compute
-from retrial.running.lost import killed, no_cluster
-
-# Calls that the cluster knows of at once.
-AHEAD = 2000
+from retrial.running.lost import AHEAD, killed, no_cluster
 
 # joblib has backends for Dask and Ray, but it runs trials in this process when the cluster has one
 # thread, waits for ever when a worker is lost, and gets no answer from Ray before the last.

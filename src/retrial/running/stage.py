@@ -10,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from safetensors import SafetensorError
+
 from retrial.core import partitions, records
 from retrial.core.config import (
     PARAMS,
@@ -22,6 +24,7 @@ from retrial.core.config import (
 from retrial.core.errors import RetrialError, reported
 from retrial.core.files import write_atomically
 from retrial.core.models import FrozenModel
+from retrial.core.names import NAME
 from retrial.core.partitions import partitioned
 from retrial.core.trial import Trial
 from retrial.running.digest import data_hashes, surroundings
@@ -38,9 +41,6 @@ from retrial.running.timings import (
     read_timings,
 )
 from retrial.running.tracking import observer
-
-ARM = r"[A-Za-z0-9][A-Za-z0-9_.+/-]*"
-
 
 # Of one arm: a hundred times what a study beyond one machine is planned for.
 SEEDS = 1_000_000
@@ -82,10 +82,11 @@ def run_study(study: ModuleType, data: Sequence[str], results: str) -> None:
         "budget": budget.model_dump(mode="json"),
     }
     skipped = study.skipped(protocol, budget)
-    if in_parts:
-        partitions.write(Path(results), name, finished, skipped, provenance)
-    else:
-        records.write(Path(results), name, list(finished), skipped, provenance)
+    write = partitions.write if in_parts else records.write
+    try:
+        write(Path(results), name, finished if in_parts else list(finished), skipped, provenance)
+    except SafetensorError as error:
+        raise unwritten(Path(results) / records.WEIGHTS, error) from None
     costs: dict[str, list[float]] = defaultdict(list)
     for trial, spent in zip(trials, seconds, strict=True):
         costs[trial.arm].append(round(spent, 3))
@@ -99,13 +100,20 @@ def run_study(study: ModuleType, data: Sequence[str], results: str) -> None:
     write_atomically(path, f"{text}\n".encode())
 
 
+def unwritten(path: Path, error: SafetensorError) -> RetrialError:
+    """The error for weights that cannot be written, as for any other file."""
+    found = re.search(r"os error (\d+)", str(error))
+    reason = os.strerror(int(found[1])).lower() if found else str(error)
+    return RetrialError(f"{path}: cannot be written: {reason}")
+
+
 def require_names(trials: Sequence[Trial], study: str) -> None:
     """Refuse an arm whose name could not stand in the report, in MLflow and in a claim file alike.
 
     Keys and texts of params.yaml become parts of arms' names. Raises RetrialError.
     """
     for trial in trials:
-        if not re.fullmatch(ARM, trial.arm):
+        if not re.fullmatch(NAME, trial.arm):
             raise RetrialError(
                 f"{PARAMS}: {study}: makes an arm {trial.arm!r}, "
                 "expected letters, digits and . _ + / - only in its name"

@@ -1,7 +1,6 @@
 """What machines do: a full disk, a read-only folder, a proxy of pages, a database in trouble."""
 
 import re
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from threading import Thread
 import numpy as np
 import pytest
 import synthetic
+from disks import remount, small_disk
 
 from retrial.core.errors import RetrialError
 from retrial.core.files import CACHE_VARIABLE
@@ -32,14 +32,9 @@ SMALL = Result({"accuracy": Metric(0.5, 10)})
 @pytest.fixture
 def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A file system of 128 KiB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(place)]
-    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("a file system cannot be mounted here")
-    monkeypatch.setenv(CACHE_VARIABLE, str(place))
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
+    with small_disk(tmp_path / "disk", "128k") as place:
+        monkeypatch.setenv(CACHE_VARIABLE, str(place))
+        yield place
 
 
 def test_a_full_disk_is_one_line_and_keeps_what_was_there(disk: Path) -> None:
@@ -63,7 +58,7 @@ def test_a_full_disk_is_one_line_and_keeps_what_was_there(disk: Path) -> None:
 def test_a_read_only_disk_is_one_line_and_can_be_read(disk: Path) -> None:
     store = Store(disk / "trials")
     store.put("ab" * 16, SMALL, 1.0)
-    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    remount(disk, "ro")
     with pytest.raises(RetrialError, match=f"^{disk}.*: read-only file system") as raised:
         store.put("cd" * 16, SMALL, 1.0)
     assert CACHE_VARIABLE in str(raised.value)

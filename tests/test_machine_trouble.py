@@ -1,6 +1,8 @@
 """What machines do: a full disk, a read-only folder, a proxy of pages, a database in trouble."""
 
+import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -21,6 +23,8 @@ from retrial.core.files import CACHE_VARIABLE
 from retrial.core.trial import Metric, Result
 from retrial.data.arrays import write_array
 from retrial.data.cache import Cache
+from retrial.data.catalogue import Package
+from retrial.data.clients import bring
 from retrial.data.download import NoNetworkError, SourceError, download
 from retrial.running import tracking
 from retrial.running.store import Store
@@ -109,6 +113,39 @@ def test_a_proxy_that_answers_with_pages_delivers_nothing(portal: None, tmp_path
     with pytest.raises(NoNetworkError, match="no network") as raised:
         download(["https://data.example.org/images.gz"], target, {})
     assert len(str(raised.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(
+    ("client", "told"),
+    [
+        ("pip", "No matching distribution found for digits==1.0"),
+        ("npm", "code FETCH_ERROR invalid json response body|no network|ERR_SSL"),
+        ("apt", "is not signed|Unable to locate package|no network"),
+    ],
+)
+def test_a_proxy_of_pages_is_one_line_of_each_client(
+    client: str,
+    told: str,
+    scheme: str,
+    portal: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    program = {"pip": sys.executable, "npm": "npm", "apt": "apt-get"}[client]
+    if shutil.which(program) is None:
+        pytest.skip(f"no {program} on the PATH")
+    host = "packages.example.org"
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", f"{scheme}://{host}/simple")
+    monkeypatch.setenv("PIP_TRUSTED_HOST", host)
+    monkeypatch.setenv("npm_config_registry", f"{scheme}://{host}/")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(SourceError, match=told) as raised:
+        bring(Package(client, "digits", "1.0", 1000), folder, tmp_path / "tools")
+    assert len(str(raised.value).splitlines()) == 1
+    assert list(folder.iterdir()) == []
 
 
 @pytest.fixture

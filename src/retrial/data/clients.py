@@ -199,7 +199,8 @@ def reason(said: str, status: int) -> str:
     if unreachable:
         return f"no network ({unreachable.group(0)})"
     lines = [line for line in ERROR_LINE.findall(said) if line.strip()]
-    # npm names a code first and explains it next; apt's and pip's last line sums up.
-    line = " ".join(lines[:2]) if "npm error" in said or "npm ERR!" in said else (lines or [""])[-1]
+    # npm names a code first, perhaps twice, then explains it; the last line of apt and pip sums up.
+    named = [line for line in lines if not line.startswith("errno ")]
+    line = " ".join(named[:2]) if "npm error" in said or "npm ERR!" in said else (lines or [""])[-1]
     line = re.sub(r"//[^/@\s]+@", "//", line).strip()
     return f"exit status {status}: {line[:200]}" if line else f"exit status {status}"

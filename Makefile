@@ -62,6 +62,7 @@ $(STUDY_READY):
 
 $(TEST_READY): $(STUDY_READY)
 	@pip install --quiet --no-deps --require-hashes -r requirements-dev.lock
+	@python tests/needs.py
 	@rm -f .venv/.test-*
 	@touch $@
 

@@ -7,8 +7,8 @@ of one array, in ten arms. Each form is written, and then read three ways, by pr
 that take turns: CPU seconds and the most memory that each had resident, both medians. Trials are
 made while they are written, as a stage reads them from its store.
 
-Expected: written in parts they take the memory of one part, however many trials there are, and a
-metric comes from parts in a tenth of the time and memory that one file takes.
+Expected on 2 cores of Zen 4: parts are written in a fifth of the memory, the same for any number of
+trials, and a metric or an array is read in a tenth of the time or less.
 """
 
 import argparse

@@ -14,6 +14,7 @@ import synthetic
 from safetensors.numpy import save_file
 
 from retrial.core.errors import DEBUG_VARIABLE, RetrialError
+from retrial.core.partitions import PARTS
 from retrial.data.cache import Cache
 from retrial.judging import altered, verdicts
 from retrial.report import book
@@ -30,7 +31,8 @@ FAMILY = synthetic.FAMILY
 RESULTS = f"data/results/{FAMILY}"
 FOLDERS = ("data/raw/mnist", "data/splits/report000_mnist", "data/domains")
 WEIGHTS = f"{RESULTS}/weights.safetensors"
-JUDGED = tuple(f"{RESULTS}/{name}" for name in verdicts.JUDGED)
+PART = f"{RESULTS}/{PARTS}/00000.parquet"
+JUDGED = (*(f"{RESULTS}/{name}" for name in verdicts.JUDGED if name != PARTS), PART)
 
 
 def flipped(path: Path) -> None:
@@ -67,6 +69,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         np.save(f"{folder}/test_labels.npy", np.arange(200, dtype=np.uint8) % 10)
         Path(f"{folder}/table.csv").write_text("age,fare\n3,2.5\n")
     save_file({"linear:0:layer": np.ones(30, np.float32)}, WEIGHTS)
+    Path(PART).parent.mkdir()
+    Path(PART).write_bytes(bytes(range(100)))
     write_lock()
     assert {str(out.path) for out in outs(LOCK)} > {*FOLDERS, *JUDGED, WEIGHTS}
     return root

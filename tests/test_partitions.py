@@ -16,6 +16,7 @@ from retrial.core.records import Finished, Records
 from retrial.core.trial import Metric, Result, Trial
 from retrial.judging.judge import Family, judge_family
 from retrial.judging.ledger import load_claims
+from retrial.tools import same_bytes, verify
 from retrial.tools.archive import pack
 
 ARMS, SEEDS = ("a/b", "c", "late"), range(5)
@@ -205,6 +206,15 @@ def test_a_damaged_index_is_one_line(content: bytes, tmp_path: Path) -> None:
     (tmp_path / records.RECORDS).write_bytes(content)
     with pytest.raises(RetrialError, match=r"damaged, run `dvc checkout`$"):
         load_records(tmp_path)
+
+
+def test_trials_in_parts_are_not_said_to_be_run_again(tmp_path: Path) -> None:
+    folder = tmp_path / "data/results/study"
+    partitions.write(folder, "study", FINISHED, [], {"data": {}})
+    [check] = verify.trials_of(load_records(folder), tmp_path, 1, 0)
+    assert (check.wrong, check.note) == ("", "their records are in parts")
+    with same_bytes.samples(tmp_path, 1, 10.0) as [sample]:
+        assert (sample.trials, sample.skipped) == ((), "its records are in parts")
 
 
 PIPELINE = """\

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,7 @@ def test_a_second_run_beside_the_first_is_refused_and_changes_nothing(tmp_path: 
     first = clone.start("dvc", "repro")
     while not stored(clone):
         assert first.poll() is None
+        time.sleep(0.05)
     second = clone("dvc", "repro")
     told = second.stderr.splitlines()
     assert second.returncode != 0

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from retrial.core.errors import RetrialError
-from retrial.core.partitioned import load_records
+from retrial.core.partitioned import Partitioned, load_records
 from retrial.core.records import RECORDS, Records
 from retrial.judging.verdicts import RESULTS
 from retrial.report.same_bytes import RECORDED, recorded
@@ -175,6 +175,8 @@ def _sample(
     if records is None or (not spent and (view / study).exists()):
         records, source, spent = load_records(view / study), "published", published
     name = f"retrial.studies.{study}"
+    if isinstance(records, Partitioned):
+        return Sample(study, name, source, records, skipped="its records are in parts")
     if not records.trials:
         return Sample(study, name, source, records, skipped="it has no trials in this profile")
     if not spent:
